@@ -1,0 +1,13 @@
+import type { Rank } from '../src/core/protocol.js';
+
+/**
+ * Something that handles one message at a time and knows nothing of threads. Handlers are
+ * synchronous, so state is never half changed between messages. What an actor sends goes through a
+ * function it was made with.
+ */
+export interface Actor<In> {
+  /** Handles one message of device `from`. Never throws for what a message asks. */
+  receive(from: Rank, message: In): void;
+  /** Ends what has waited past its deadline. `nowMs` is on the monotonic clock. */
+  tick(nowMs: number): void;
+}

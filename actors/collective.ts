@@ -1,0 +1,157 @@
+import type { Failure, KVStoreError } from '../src/core/errors.js';
+import type { Rank } from '../src/core/protocol.js';
+import type { Members } from './members.js';
+import type { Ticket } from './ticket.js';
+
+/** Why the requests of a device wait before they start. */
+interface Hold {
+  readonly ticket: Ticket;
+  readonly until: 'keys' | 'setting' | 'loaded';
+  /** What the device sent after it, in order. */
+  readonly behind: Ticket[];
+}
+
+/**
+ * Calls in which devices wait for each other: an `init` for rank 0's, a setting for rank 0's, a
+ * barrier for everyone. A device that waits here is held: what it sends next stays behind, in order.
+ */
+export class Collective {
+  readonly #members: Members;
+  readonly #run: (ticket: Ticket) => void;
+  readonly #holds = new Map<Rank, Hold>();
+  readonly #barrier = new Map<Rank, Ticket>();
+  #release: ((ticket: Ticket) => void) | undefined;
+  /** What became of each setting of rank 0, in order. */
+  readonly #settings: { readonly failure: Failure | undefined }[] = [];
+  /** How many settings of each other device have been answered. */
+  readonly #followed = new Map<Rank, number>();
+
+  constructor(members: Members, run: (ticket: Ticket) => void) {
+    this.#members = members;
+    this.#run = run;
+  }
+
+  /** Runs a request now, or keeps it behind what its device waits for. */
+  admit(ticket: Ticket): void {
+    const hold = this.#holds.get(ticket.rank);
+    if (hold) hold.behind.push(ticket);
+    else this.#run(ticket);
+  }
+
+  /** Holds the device of `ticket` until rank 0 has added keys; then the request runs again. */
+  holdForKeys(ticket: Ticket): void {
+    this.#hold(ticket, 'keys');
+    this.#assertLeader(ticket);
+  }
+
+  /** Holds the device of `ticket` until its own setting is in force. */
+  hold(ticket: Ticket): void {
+    this.#hold(ticket, 'loaded');
+  }
+
+  /** The outcome of rank 0's setting that `ticket` follows, or `held` until there is one. */
+  follow(ticket: Ticket): { readonly failure: Failure | undefined } | 'held' {
+    const nth = this.#followed.get(ticket.rank) ?? 0;
+    const outcome = this.#settings[nth];
+    if (outcome === undefined) {
+      this.#hold(ticket, 'setting');
+      this.#assertLeader(ticket);
+      return 'held';
+    }
+    this.#followed.set(ticket.rank, nth + 1);
+    return outcome;
+  }
+
+  /** Rank 0 has added keys: inits that waited try again. */
+  keysAdded(): void {
+    this.#retry('keys');
+  }
+
+  /** A setting of rank 0 has ended: rank 0 goes on, and so do those that waited for it. */
+  configured(failure: Failure | undefined): void {
+    this.#settings.push({ failure });
+    const own = this.#holds.get(0);
+    if (own?.until === 'loaded') this.#unhold(0, own.behind);
+    this.#retry('setting');
+  }
+
+  /** `ticket` is at the barrier; once every live device is, `release` gets each of them. */
+  arrive(ticket: Ticket, release: (ticket: Ticket) => void): void {
+    const lost = this.#members.fatal()[0];
+    if (lost !== undefined) throw this.#members.departed(lost, 'barrier');
+    this.#barrier.set(ticket.rank, ticket);
+    this.#release = release;
+    this.#openBarrier();
+  }
+
+  /** Live devices that `ticket` waits for. */
+  missing(ticket: Ticket): Rank[] {
+    if (this.#barrier.get(ticket.rank) === ticket) {
+      return this.#members.live().filter((rank) => !this.#barrier.has(rank));
+    }
+    return this.#holds.get(ticket.rank)?.ticket === ticket && ticket.rank !== 0 ? [0] : [];
+  }
+
+  /** Forgets a request that was answered. What stood behind it goes on. */
+  withdraw(ticket: Ticket): void {
+    if (this.#barrier.get(ticket.rank) === ticket) this.#barrier.delete(ticket.rank);
+    const hold = this.#holds.get(ticket.rank);
+    if (hold?.ticket === ticket) return this.#unhold(ticket.rank, hold.behind);
+    const index = hold?.behind.indexOf(ticket) ?? -1;
+    if (index >= 0) hold!.behind.splice(index, 1);
+  }
+
+  /** A device is gone: the requests of it that never started, which nobody will answer. */
+  departed(rank: Rank): Ticket[] {
+    const hold = this.#holds.get(rank);
+    const arrived = this.#barrier.get(rank);
+    this.#holds.delete(rank);
+    this.#barrier.delete(rank);
+    return [...(hold ? [hold.ticket, ...hold.behind] : []), ...(arrived ? [arrived] : [])];
+  }
+
+  /** After a device is gone: fails what can no longer happen, lets go what now can. */
+  review(fail: (ticket: Ticket, error: KVStoreError) => void): void {
+    const lost = this.#members.fatal()[0];
+    if (lost !== undefined) {
+      const error = this.#members.departed(lost, 'barrier');
+      for (const ticket of [...this.#barrier.values()]) fail(ticket, error);
+    }
+    if (!this.#members.isLive(0)) {
+      for (const { ticket } of [...this.#holds.values()]) fail(ticket, this.#leaderGone(ticket));
+    }
+    this.#openBarrier();
+  }
+
+  #hold(ticket: Ticket, until: Hold['until']): void {
+    this.#holds.set(ticket.rank, { ticket, until, behind: [] });
+  }
+
+  #assertLeader(ticket: Ticket): void {
+    if (!this.#members.isLive(0)) throw this.#leaderGone(ticket);
+  }
+
+  #leaderGone({ request, rank }: Ticket): KVStoreError {
+    return this.#members.departed(0, `${request.type} of rank ${rank}`);
+  }
+
+  #retry(until: Hold['until']): void {
+    for (const [rank, hold] of [...this.#holds]) {
+      if (hold.until === until) this.#unhold(rank, [hold.ticket, ...hold.behind]);
+    }
+  }
+
+  /** Ends a hold and admits `tickets`, which may lead to a new hold for the rest of them. */
+  #unhold(rank: Rank, tickets: readonly Ticket[]): void {
+    this.#holds.delete(rank);
+    for (const ticket of tickets) this.admit(ticket);
+  }
+
+  #openBarrier(): void {
+    const live = this.#members.live();
+    if (this.#barrier.size === 0 || !live.every((rank) => this.#barrier.has(rank))) return;
+    const arrived = [...this.#barrier.values()];
+    this.#barrier.clear();
+    for (const ticket of arrived) this.#release?.(ticket);
+  }
+}

@@ -1,0 +1,73 @@
+import type { MessagePort } from 'node:worker_threads';
+import { kernels } from '../native/kernels.js';
+import { toFailure } from '../src/core/errors.js';
+import {
+  monotonicMs,
+  type CoordinatorOptions,
+  type FromCoordinator,
+  type Rank,
+  type ToCoordinator,
+} from '../src/core/protocol.js';
+import { Coordinator } from './coordinator.js';
+import { importUpdater } from './updater-module.js';
+
+/** The control plane of a coordinator thread: what its supervisor can ask of it. */
+export interface CoordinatorControl {
+  /** Connects device `rank`, which holds the other end of `port`. */
+  join(rank: Rank, port: MessagePort): void;
+  /** Device `rank` is gone: dead of `cause`, or in good order without one. */
+  depart(rank: Rank, cause: string | undefined): void;
+  /** Lets go of every port and timer, so that the thread can end. */
+  stop(): void;
+}
+
+/** How often deadlines are looked at. */
+const tickMs = 25;
+
+/** Runs a coordinator on this thread: messages in from ports, answers out a batch at a time. */
+export function hostCoordinator(options: CoordinatorOptions): CoordinatorControl {
+  const ports = new Map<Rank, MessagePort>();
+  const outboxes = new Map<Rank, FromCoordinator[]>();
+  const flush = (): void => {
+    for (const [rank, batch] of outboxes) ports.get(rank)?.postMessage(batch);
+    outboxes.clear();
+  };
+  const coordinator: Coordinator = new Coordinator(options, {
+    kernels,
+    send: (to, message) => {
+      const batch = outboxes.get(to);
+      if (batch) batch.push(message);
+      else outboxes.set(to, [message]);
+    },
+    loadUpdater: (url) => {
+      void importUpdater(url)
+        .then(
+          (updater) => coordinator.moduleLoaded({ updater }),
+          (error: unknown) => coordinator.moduleLoaded({ failure: toFailure(error) }),
+        )
+        .then(flush);
+    },
+  });
+  const clock = setInterval(() => {
+    coordinator.tick(monotonicMs());
+    flush();
+  }, tickMs);
+
+  return {
+    join: (rank, port) => {
+      ports.set(rank, port);
+      port.on('message', (batch: readonly ToCoordinator[]) => {
+        for (const message of batch) coordinator.receive(rank, message);
+        flush();
+      });
+    },
+    depart: (rank, cause) => {
+      coordinator.depart(rank, cause);
+      flush();
+    },
+    stop: () => {
+      clearInterval(clock);
+      for (const port of ports.values()) port.close();
+    },
+  };
+}

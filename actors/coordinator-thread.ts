@@ -1,0 +1,13 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import type { CoordinatorOptions } from '../src/core/protocol.js';
+import { hostCoordinator, type CoordinatorControl } from './coordinator-host.js';
+import { serve } from './rpc.js';
+
+// Entry of a coordinator thread: it ends when it is told to stop and nothing else keeps it.
+const control = hostCoordinator(workerData as CoordinatorOptions);
+const port = parentPort!;
+const stop: CoordinatorControl['stop'] = () => {
+  control.stop();
+  setImmediate(() => port.close()); // After the answer to this call is out.
+};
+serve({ ...control, stop }, port);

@@ -1,0 +1,282 @@
+import { fromFailure, KVStoreError, showKey, toFailure, type Failure } from '../src/core/errors.js';
+import { statusCounter, statusWord } from '../src/core/layout.js';
+import { MemoryBudget } from '../src/core/memory.js';
+import { optimizerNamed } from '../src/core/optimizers/registry.js';
+import type {
+  CoordinatorOptions,
+  FromCoordinator,
+  Rank,
+  Request,
+  ToCoordinator,
+} from '../src/core/protocol.js';
+import type { Consistency } from '../src/core/types.js';
+import type { Updater } from '../src/core/updaters.js';
+import type { Kernels } from '../native/kernels.js';
+import type { Actor } from './actor.js';
+import { Collective } from './collective.js';
+import { KeyTable } from './key-table.js';
+import { Members } from './members.js';
+import { Rounds, timedOut } from './rounds.js';
+import { Ticket } from './ticket.js';
+import { UpdateRule, type Rule } from './update-rule.js';
+
+/** What a coordinator needs of whatever runs it. */
+export interface CoordinatorHost {
+  readonly kernels: Kernels;
+  /** Sends to a device; a message to one that is gone is dropped. */
+  send(to: Rank, message: FromCoordinator): void;
+  /** Imports an updater module, then calls `moduleLoaded` with its default export or the failure. */
+  loadUpdater(url: string): void;
+}
+
+/**
+ * Owns every stored tensor and makes the pushes of each key one sequence. This is the reference: the
+ * specification of the store, and its implementation where no faster one is in place. It knows
+ * nothing of threads; each message is handled to its end before the next.
+ */
+export class Coordinator implements Actor<ToCoordinator> {
+  readonly #host: CoordinatorHost;
+  readonly #consistency: Consistency;
+  readonly #members: Members;
+  readonly #updates: UpdateRule;
+  readonly #keys: KeyTable;
+  readonly #rounds: Rounds;
+  /** What waits for other devices before it starts: inits, settings, barriers. */
+  readonly #collective: Collective;
+  /** Requests that are not answered. */
+  readonly #open = new Set<Ticket>();
+  readonly #words: Int32Array;
+  readonly #counters: BigInt64Array;
+  readonly #budget: MemoryBudget;
+  #loading: Ticket | undefined;
+
+  constructor(options: CoordinatorOptions, host: CoordinatorHost) {
+    this.#host = host;
+    this.#consistency = options.consistency;
+    this.#words = new Int32Array(options.status);
+    this.#counters = new BigInt64Array(options.status);
+    this.#members = new Members(options.workers, options.onDeath);
+    this.#budget = new MemoryBudget(options.memoryLimit, 'the store');
+    this.#updates = new UpdateRule(host.kernels, this.#budget);
+    this.#keys = new KeyTable(this.#budget);
+    this.#rounds = new Rounds({
+      kernels: host.kernels,
+      members: this.#members,
+      consistency: options.consistency,
+      updates: this.#updates,
+      send: host.send.bind(host),
+      settle: (ticket) => this.#answer(ticket, ticket.failure),
+      applied: () => (this.#counters[statusCounter.updates]! += 1n),
+    });
+    this.#collective = new Collective(this.#members, (ticket) => this.#run(ticket));
+    this.#publish();
+  }
+
+  receive(from: Rank, message: ToCoordinator): void {
+    if (message.type === 'updated') {
+      this.#rounds.updated(from, message);
+    } else if (message.type === 'leave') {
+      this.#leave(from, message);
+    } else {
+      const ticket = new Ticket(from, message);
+      this.#open.add(ticket);
+      this.#collective.admit(ticket);
+    }
+    this.#publish();
+  }
+
+  tick(nowMs: number): void {
+    for (const ticket of this.#open) {
+      if (ticket.request.deadlineMs <= nowMs) this.#expire(ticket);
+    }
+    this.#publish();
+  }
+
+  /** Device `rank` is gone: dead of `cause`, or in good order without one. */
+  depart(rank: Rank, cause: string | undefined): void {
+    if (!this.#members.depart(rank, cause)) return;
+    for (const ticket of this.#collective.departed(rank)) this.#open.delete(ticket);
+    this.#rounds.departed(rank, this.#keys.entries());
+    this.#collective.review((ticket, error) => this.#fail(ticket, error));
+    this.#publish();
+  }
+
+  /** Ends the loading that `CoordinatorHost.loadUpdater` began. */
+  moduleLoaded(outcome: { readonly updater: Updater } | { readonly failure: Failure }): void {
+    const ticket = this.#loading;
+    this.#loading = undefined;
+    if (ticket === undefined || !this.#open.has(ticket)) return;
+    if ('failure' in outcome) {
+      this.#fail(ticket, fromFailure(outcome.failure));
+    } else {
+      this.#use({ kind: 'module', updater: outcome.updater });
+      this.#configured(ticket);
+    }
+    this.#publish();
+  }
+
+  /** Takes back what `rank` still waits for, and lets it go. */
+  #leave(rank: Rank, { id }: Request): void {
+    const error = new KVStoreError('closed', `rank ${rank} closed its store first`, { rank });
+    for (const ticket of [...this.#open]) if (ticket.rank === rank) this.#fail(ticket, error);
+    this.depart(rank, undefined);
+    this.#host.send(rank, { type: 'done', id });
+  }
+
+  /** Carries out a request whose turn has come. Bad ones are answered and change nothing. */
+  #run(ticket: Ticket): void {
+    const { request } = ticket;
+    try {
+      this.#dispatch(ticket, request);
+    } catch (error) {
+      this.#fail(ticket, error);
+    }
+  }
+
+  #dispatch(ticket: Ticket, request: Request): void {
+    switch (request.type) {
+      case 'init':
+      case 'broadcast':
+        return this.#init(ticket, request);
+      case 'push':
+        return this.#rounds.submit(ticket, this.#pushGroups(request.push), []);
+      case 'pull':
+        return this.#rounds.submit(ticket, [], this.#keys.pullGroups(request.pull));
+      case 'pushpull': {
+        const pull = this.#keys.pullGroups(request.pull);
+        return this.#rounds.submit(ticket, this.#pushGroups(request.push), pull);
+      }
+      case 'setUpdater':
+      case 'setOptimizer':
+        return this.#configure(ticket, request);
+      case 'setHyper': {
+        const options = this.#updates.change(request.options);
+        this.#announceOptimizer(optimizerName(this.#updates.rule), options);
+        return this.#answer(ticket, undefined);
+      }
+      case 'leave':
+        return this.#leave(ticket.rank, request);
+      case 'barrier':
+        return this.#collective.arrive(ticket, (done) => this.#answer(done, undefined));
+    }
+  }
+
+  #pushGroups(groups: Parameters<KeyTable['pushGroups']>[0]): ReturnType<KeyTable['pushGroups']> {
+    const checked = this.#keys.pushGroups(groups);
+    if (this.#consistency === 'async' && this.#updates.rule.kind === 'assign') {
+      throw new KVStoreError(
+        'updater_required',
+        'a push to an asynchronous store expected setUpdater or setOptimizer to be called before',
+        { key: groups[0]?.key },
+      );
+    }
+    for (const { entry } of checked) this.#updates.prepare(entry);
+    return checked;
+  }
+
+  /** Rank 0's values make the keys; the others wait for them and check that theirs are alike. */
+  #init(ticket: Ticket, request: Request & { readonly type: 'init' | 'broadcast' }): void {
+    const keys = request.values.map(({ key }) => key);
+    if (ticket.rank === 0) {
+      if (request.type === 'broadcast') this.#keys.checkOuts(request.values, request.pull);
+      this.#keys.create(request.values);
+      for (const rank of this.#members.live()) this.#host.send(rank, { type: 'keys', keys });
+    } else {
+      this.#keys.assertNotInitialised(keys, ticket.rank);
+      if (!keys.every((key) => this.#keys.has(key))) return this.#collective.holdForKeys(ticket);
+      this.#keys.join(request.values, ticket.rank);
+    }
+    if (request.type === 'broadcast') {
+      this.#rounds.submit(ticket, [], this.#keys.pullGroups(request.pull));
+    } else {
+      this.#answer(ticket, undefined);
+    }
+    if (ticket.rank === 0) this.#collective.keysAdded();
+  }
+
+  /** Rank 0's setting counts; the n-th one of another device waits for the n-th of rank 0. */
+  #configure(
+    ticket: Ticket,
+    request: Request & { readonly type: 'setUpdater' | 'setOptimizer' },
+  ): void {
+    if (ticket.rank !== 0) {
+      const outcome = this.#collective.follow(ticket);
+      if (outcome !== 'held') this.#answer(ticket, outcome.failure);
+      return;
+    }
+    if (request.type === 'setOptimizer') {
+      const optimizer = optimizerNamed(request.optimizer.name);
+      const options = optimizer.resolve(request.optimizer.options);
+      this.#use({ kind: 'optimizer', optimizer, options });
+    } else if (request.updater.kind === 'module') {
+      this.#loading = ticket;
+      this.#collective.hold(ticket);
+      return this.#host.loadUpdater(request.updater.url);
+    } else {
+      const { updater } = request;
+      this.#use(updater.kind === 'caller' ? { ...updater, rank: ticket.rank } : updater);
+    }
+    this.#configured(ticket);
+  }
+
+  #configured(ticket: Ticket): void {
+    this.#answer(ticket, undefined);
+    this.#collective.configured(undefined);
+  }
+
+  #use(rule: Rule): void {
+    this.#updates.use(rule, this.#keys.entries());
+    const options = rule.kind === 'optimizer' ? rule.options : undefined;
+    this.#announceOptimizer(optimizerName(rule), options);
+  }
+
+  #announceOptimizer(
+    name: string | undefined,
+    options: (FromCoordinator & { type: 'optimizer' })['options'],
+  ): void {
+    const set = name === undefined || options === undefined ? {} : { name, options };
+    for (const rank of this.#members.live()) this.#host.send(rank, { type: 'optimizer', ...set });
+  }
+
+  #expire(ticket: Ticket): void {
+    const what = `${ticket.request.type} of rank ${ticket.rank}`;
+    for (const entry of ticket.entries) {
+      const missing = this.#rounds.missing(entry);
+      if (missing.length === 0) continue;
+      return this.#fail(ticket, timedOut(`${what} on ${showKey(entry.key)}`, missing, entry.key));
+    }
+    this.#fail(ticket, timedOut(what, this.#collective.missing(ticket)));
+  }
+
+  /** Answers a ticket with an error and takes back whatever of it still waits. */
+  #fail(ticket: Ticket, error: unknown): void {
+    const failure = toFailure(error);
+    this.#answer(ticket, failure);
+    this.#rounds.withdraw(ticket, failure);
+    this.#collective.withdraw(ticket);
+    const { type } = ticket.request;
+    if (ticket.rank !== 0 || (type !== 'setUpdater' && type !== 'setOptimizer')) return;
+    if (this.#loading === ticket) this.#loading = undefined;
+    this.#collective.configured(failure); // Those who follow this setting hear of its failure.
+  }
+
+  #answer(ticket: Ticket, failure: Failure | undefined): void {
+    if (!this.#open.delete(ticket)) return;
+    const { id } = ticket.request;
+    if (failure !== undefined) return this.#host.send(ticket.rank, { type: 'failed', id, failure });
+    const fresh = ticket.fresh.length === 0 ? {} : { fresh: ticket.fresh };
+    this.#host.send(ticket.rank, { type: 'done', id, ...fresh });
+  }
+
+  /** Writes the status block, which devices read without asking. */
+  #publish(): void {
+    Atomics.store(this.#words, statusWord.live, this.#members.liveCount);
+    Atomics.store(this.#words, statusWord.dead, this.#members.deadCount);
+    Atomics.store(this.#words, statusWord.keys, this.#keys.size);
+    Atomics.store(this.#counters, statusCounter.bytes, BigInt(this.#budget.usedBytes));
+  }
+}
+
+function optimizerName(rule: Rule): string | undefined {
+  return rule.kind === 'optimizer' ? rule.optimizer.name : undefined;
+}

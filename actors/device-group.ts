@@ -1,0 +1,140 @@
+import type { MessagePort } from 'node:worker_threads';
+import { fromFailure, KVStoreError, type Failure } from '../src/core/errors.js';
+import type { CoordinatorOptions, Rank } from '../src/core/protocol.js';
+import { EventQueue } from './event-queue.js';
+import { CoordinatorSupervisor } from './supervisor.js';
+import { Thread } from './thread.js';
+
+/** What every device thread is started with, beside what its program needs. */
+export interface DeviceStart<Program> {
+  readonly rank: Rank;
+  readonly numWorkers: number;
+  readonly status: SharedArrayBuffer;
+  /** To the coordinator. */
+  readonly port: MessagePort;
+  readonly program: Program;
+}
+
+/** What a device thread tells its group. */
+export type FromDevice =
+  | { readonly type: 'report'; readonly data: unknown }
+  | { readonly type: 'finished'; readonly result: unknown }
+  | { readonly type: 'failed'; readonly failure: Failure; readonly stack: string | undefined };
+
+/** What a group tells whoever started it. */
+export type DeviceEvent =
+  | { readonly type: 'report'; readonly rank: Rank; readonly data: unknown }
+  | { readonly type: 'finished'; readonly rank: Rank; readonly result: unknown }
+  | { readonly type: 'lost'; readonly rank: Rank; readonly error: KVStoreError };
+
+/** How to start a group. */
+export interface DeviceGroupOptions<Program> {
+  /** The module that runs in every device thread. */
+  readonly entry: URL;
+  readonly program: Program;
+  readonly coordinator: CoordinatorOptions;
+}
+
+const endGraceMs = 2000;
+const maxWaitingEvents = 4096;
+
+/**
+ * One thread a device around one coordinator. Every thread is watched: one that ends without having
+ * finished is lost, the coordinator hears of it, and nobody waits for it any more.
+ */
+export class DeviceGroup<Program> {
+  readonly events = new EventQueue<DeviceEvent>(maxWaitingEvents, ({ type }) => type === 'report');
+  /** One result per rank, undefined for a lost one; rejects with the first loss under `abort`. */
+  readonly done: Promise<unknown[]>;
+  readonly #coordinator: CoordinatorSupervisor;
+  readonly #threads: Thread[] = [];
+  readonly #results: unknown[] = [];
+  readonly #losses: KVStoreError[] = [];
+  readonly #options: DeviceGroupOptions<Program>;
+  #stopping: Promise<void> | undefined;
+
+  private constructor(options: DeviceGroupOptions<Program>) {
+    this.#options = options;
+    this.#coordinator = new CoordinatorSupervisor(options.coordinator, (reason) => {
+      this.#losses.unshift(new KVStoreError('peer_dead', `the group's coordinator ${reason}`));
+      for (const thread of this.#threads) void thread.terminate();
+    });
+    this.done = this.#start();
+    // The failure is in `events` too: whoever reads only those is not to be killed by it here.
+    this.done.catch(() => undefined);
+  }
+
+  /** Starts all threads at once. */
+  static start<Program>(options: DeviceGroupOptions<Program>): DeviceGroup<Program> {
+    return new DeviceGroup(options);
+  }
+
+  /** Ends every thread that still runs; `done` then rejects with `closed`. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #start(): Promise<unknown[]> {
+    try {
+      const { workers } = this.#options.coordinator;
+      const ranks = Array.from({ length: workers }, (_, rank) => rank);
+      const ports = await Promise.all(ranks.map((rank) => this.#coordinator.connect(rank)));
+      await Promise.all(ports.map((port, rank) => this.#runDevice(rank, port)));
+    } catch (error) {
+      if (this.#losses.length === 0) throw error;
+    } finally {
+      await this.#coordinator.stop();
+      this.events.end();
+    }
+    if (this.#stopping) {
+      throw new KVStoreError('closed', 'the group was stopped before its devices had finished');
+    }
+    if (this.#losses[0] && this.#options.coordinator.onDeath === 'abort') throw this.#losses[0];
+    return this.#results;
+  }
+
+  /** Runs one device to its end. */
+  async #runDevice(rank: Rank, port: MessagePort): Promise<void> {
+    if (this.#stopping) return port.close();
+    const { coordinator, entry, program } = this.#options;
+    const { status, workers: numWorkers } = coordinator;
+    const workerData: DeviceStart<Program> = { rank, numWorkers, status, port, program };
+    const thread = new Thread(`device ${rank}`, entry, { workerData, transferList: [port] });
+    this.#threads.push(thread);
+    this.#results[rank] = undefined;
+    let finished = false;
+    let failed: (FromDevice & { readonly type: 'failed' }) | undefined;
+    thread.worker.on('message', (message: FromDevice) => {
+      if (message.type === 'report') return this.events.push({ ...message, rank });
+      if (message.type === 'failed') failed = message;
+      if (message.type === 'finished') {
+        finished = true;
+        this.#results[rank] = message.result;
+        this.events.push({ ...message, rank });
+      }
+      void thread.ended(endGraceMs); // Something the program left open must not keep the thread.
+    });
+    const reason = await thread.exited;
+    if (!finished) await this.#lose(rank, failed, reason);
+  }
+
+  async #lose(
+    rank: Rank,
+    failed: (FromDevice & { readonly type: 'failed' }) | undefined,
+    reason: string,
+  ): Promise<void> {
+    const why = failed === undefined ? reason : failed.failure.message;
+    await this.#coordinator.depart(rank, why);
+    const cause = failed && fromFailure(failed.failure);
+    if (cause && failed?.stack !== undefined) cause.stack = failed.stack;
+    const error = new KVStoreError('peer_dead', `rank ${rank} was lost: ${why}`, { rank, cause });
+    this.#losses.push(error);
+    this.events.push({ type: 'lost', rank, error });
+  }
+
+  async #stop(): Promise<void> {
+    await Promise.all(this.#threads.map((thread) => thread.terminate()));
+    await this.done.catch(() => undefined);
+  }
+}

@@ -1,0 +1,112 @@
+import { dtypeInfo, type TensorData } from '../src/core/dtypes.js';
+import type { Key } from '../src/core/keys.js';
+import type { Rank } from '../src/core/protocol.js';
+import type { TensorHandle } from '../src/core/tensor.js';
+import type { Ticket } from './ticket.js';
+
+/** A device's values for one key in one request. */
+export interface PushPart {
+  readonly kind: 'push';
+  readonly ticket: Ticket;
+  readonly values: readonly TensorData[];
+}
+
+/** A device's outs for one key in one request. */
+export interface PullPart {
+  readonly kind: 'pull';
+  readonly ticket: Ticket;
+  readonly outs: readonly TensorHandle[];
+  /** Where a fresh tensor goes among the ticket's, when there are no outs. */
+  readonly freshIndex: number;
+}
+
+export type Part = PushPart | PullPart;
+
+/** An update that a device's own thread is making of the sum of a round. */
+export interface PendingUpdate {
+  readonly id: number;
+  /** The device whose function runs. */
+  readonly runner: Rank;
+  /** The ranks whose pushes make up the round. */
+  readonly ranks: readonly Rank[];
+  readonly input: TensorData;
+  readonly scratch: TensorData;
+}
+
+/**
+ * One stored tensor and what waits for it. Each device has a lane: its parts in the order it
+ * issued them. Only heads of lanes are ever looked at, so a device's calls on a key stay in order.
+ */
+export class Entry {
+  readonly key: Key;
+  /** Position among the store's keys, in order of init. */
+  readonly order: number;
+  /** Shape, dtype and device of the stored tensor; its data changes owner with each swap. */
+  readonly like: TensorHandle;
+  stored: TensorData;
+  /** Updates applied so far. */
+  version = 0;
+  /** The optimizer's tensors, by slot name. */
+  readonly slots = new Map<string, TensorData>();
+  /** The other buffer of a key that a JavaScript updater works on. */
+  spare: TensorData | undefined;
+  pending: PendingUpdate | undefined;
+  /** Devices that have initialised this key. */
+  readonly initialised = new Set<Rank>();
+  readonly #lanes = new Map<Rank, Part[]>();
+
+  constructor(key: Key, order: number, like: TensorHandle, stored: TensorData) {
+    this.key = key;
+    this.order = order;
+    this.like = like;
+    this.stored = stored;
+  }
+
+  get byteLength(): number {
+    return this.stored.length * dtypeInfo(this.like.dtype).bytes;
+  }
+
+  /** The handle of this key's tensor on `data`. */
+  handleOn(data: TensorData): TensorHandle {
+    return { ...this.like, data };
+  }
+
+  /** Appends a part to the lane of its device. */
+  enqueue(part: Part): void {
+    const lane = this.#lanes.get(part.ticket.rank);
+    if (lane) lane.push(part);
+    else this.#lanes.set(part.ticket.rank, [part]);
+  }
+
+  /** The oldest part of `rank` that is not done. */
+  head(rank: Rank): Part | undefined {
+    return this.#lanes.get(rank)?.[0];
+  }
+
+  /** The head of `rank`'s lane, if it is a push. */
+  pushOf(rank: Rank): PushPart | undefined {
+    const head = this.head(rank);
+    return head?.kind === 'push' ? head : undefined;
+  }
+
+  /** Takes the head off `rank`'s lane. */
+  pop(rank: Rank): void {
+    const lane = this.#lanes.get(rank);
+    lane?.shift();
+    if (lane?.length === 0) this.#lanes.delete(rank);
+  }
+
+  /** Ranks with waiting parts, ascending. */
+  waitingRanks(): Rank[] {
+    return [...this.#lanes.keys()].sort((a, b) => a - b);
+  }
+
+  /** Drops every part that `isDropped` picks. */
+  drop(isDropped: (part: Part) => boolean): void {
+    for (const [rank, lane] of this.#lanes) {
+      const kept = lane.filter((part) => !isDropped(part));
+      if (kept.length === 0) this.#lanes.delete(rank);
+      else this.#lanes.set(rank, kept);
+    }
+  }
+}

@@ -1,0 +1,67 @@
+import { kernels as bestKernels, type Kernels } from '../native/kernels.js';
+import { toFailure } from '../src/core/errors.js';
+import { monotonicMs, type CoordinatorOptions, type Rank } from '../src/core/protocol.js';
+import { Coordinator } from './coordinator.js';
+import { InlineRunner } from './inline-runner.js';
+import type { Link } from './link.js';
+import { importUpdater } from './updater-module.js';
+
+/** How often deadlines are looked at. */
+const tickMs = 25;
+
+/**
+ * The coordinator on the caller's own thread, for stores that want no hop and for tests, which can
+ * take it step by step and let its devices go one by one.
+ */
+export class InlineCoordinator {
+  readonly #runner: InlineRunner;
+  readonly #actor: Coordinator;
+  readonly #clock: NodeJS.Timeout;
+
+  constructor(
+    options: CoordinatorOptions,
+    { automatic = true, kernels = bestKernels }: { automatic?: boolean; kernels?: Kernels } = {},
+  ) {
+    this.#runner = new InlineRunner({ automatic });
+    this.#actor = new Coordinator(options, {
+      kernels,
+      send: (to, message) => this.#runner.deliver(to, message),
+      loadUpdater: (url) =>
+        void importUpdater(url).then(
+          (updater) => this.#actor.moduleLoaded({ updater }),
+          (error: unknown) => this.#actor.moduleLoaded({ failure: toFailure(error) }),
+        ),
+    });
+    this.#runner.attach(this.#actor);
+    this.#clock = setInterval(() => this.tick(monotonicMs()), tickMs).unref();
+  }
+
+  /** Messages that nobody has handled yet. */
+  get waiting(): number {
+    return this.#runner.waiting;
+  }
+
+  /** The link of device `rank`. */
+  link(rank: Rank): Link {
+    return this.#runner.link(rank);
+  }
+
+  /** Handles the oldest message of `rank`, or of anybody. Returns false when there is none. */
+  step(rank?: Rank): boolean {
+    return this.#runner.step(rank);
+  }
+
+  /** Ends what has waited past its deadline. */
+  tick(nowMs: number): void {
+    this.#actor.tick(nowMs);
+  }
+
+  /** Device `rank` is gone: dead of `cause`, or in good order without one. */
+  depart(rank: Rank, cause: string | undefined): void {
+    this.#actor.depart(rank, cause);
+  }
+
+  stop(): void {
+    clearInterval(this.#clock);
+  }
+}

@@ -1,0 +1,183 @@
+import { allocate, type MemoryBudget } from '../src/core/memory.js';
+import { dtypeInfo, type DType } from '../src/core/dtypes.js';
+import { KVStoreError, showKey } from '../src/core/errors.js';
+import type { Key } from '../src/core/keys.js';
+import type { Rank, WireGroup } from '../src/core/protocol.js';
+import { sameShape, showShape } from '../src/core/shape.js';
+import type { TensorHandle } from '../src/core/tensor.js';
+import { Entry } from './entry.js';
+import type { EntryGroup } from './rounds.js';
+
+/** The store's keys. Every check of a request happens here, before anything is changed. */
+export class KeyTable {
+  readonly #entries = new Map<Key, Entry>();
+  readonly #budget: MemoryBudget;
+  #kind: 'number' | 'string' | undefined;
+
+  constructor(budget: MemoryBudget) {
+    this.#budget = budget;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  has(key: Key): boolean {
+    return this.#entries.has(key);
+  }
+
+  entries(): Iterable<Entry> {
+    return this.#entries.values();
+  }
+
+  /**
+   * Makes a key of each value, for rank 0, or none at all. Throws `duplicate_key`,
+   * `mixed_key_types`, `memory_limit`.
+   */
+  create(values: readonly WireGroup[]): void {
+    this.#assertOneKind(values.map(({ key }) => key));
+    const seen = new Set<Key>();
+    let bytes = 0;
+    for (const { key, tensors } of values) {
+      if (this.#entries.has(key) || seen.has(key)) throw duplicate(key);
+      seen.add(key);
+      bytes += bytesOf(tensors[0]!);
+    }
+    const what = values.length === 1 ? showKey(values[0]!.key) : `init of ${values.length} keys`;
+    this.#budget.reserve(bytes, what, values[0]?.key);
+    const made = this.#allocateAll(values, bytes);
+    for (const entry of made) this.#entries.set(entry.key, entry);
+    this.#kind ??= values.length === 0 ? undefined : kindOf(values[0]!.key);
+  }
+
+  /** Throws `duplicate_key` when `rank` has initialised one of `keys` before. */
+  assertNotInitialised(keys: readonly Key[], rank: Rank): void {
+    const seen = new Set<Key>();
+    for (const key of keys) {
+      if (seen.has(key) || this.#entries.get(key)?.initialised.has(rank)) throw duplicate(key);
+      seen.add(key);
+    }
+  }
+
+  /** Notes that `rank` knows these keys. Its values must be like the stored ones. */
+  join(values: readonly WireGroup[], rank: Rank): void {
+    for (const { entry } of this.pushGroups(values)) {
+      entry.initialised.add(rank);
+    }
+  }
+
+  /** The entries of a push in order of reduction: ascending keys, or string keys by init. */
+  pushGroups(groups: readonly WireGroup[]): EntryGroup[] {
+    return this.#inOrder(groups, (entry, value) => {
+      assertShape(entry, value, 'value');
+      if (value.dtype === entry.like.dtype) return;
+      throw new KVStoreError(
+        'dtype_mismatch',
+        `${showKey(entry.key)} expected a value of dtype ${entry.like.dtype}, got ${value.dtype}`,
+        { key: entry.key },
+      );
+    });
+  }
+
+  /** The entries of a pull. Without outs they keep the caller's order, which names the results. */
+  pullGroups(groups: readonly WireGroup[]): EntryGroup[] {
+    const fresh = groups.some(({ tensors }) => tensors.length === 0);
+    return this.#inOrder(groups, (entry, out) => assertShape(entry, out, 'out'), !fresh);
+  }
+
+  /** Checks the outs of a broadcast against its values, before the keys exist. */
+  checkOuts(values: readonly WireGroup[], outs: readonly WireGroup[]): void {
+    const shapes = new Map(values.map(({ key, tensors }) => [key, tensors[0]!]));
+    for (const { key, tensors } of outs) {
+      const like = shapes.get(key);
+      if (like === undefined) throw unknown(key);
+      for (const out of tensors) assertSameShape(key, like, out, 'out');
+    }
+  }
+
+  #inOrder(
+    groups: readonly WireGroup[],
+    check: (entry: Entry, tensor: TensorHandle) => void,
+    sort = true,
+  ): EntryGroup[] {
+    const found = groups.map(({ key, tensors }) => {
+      const entry = this.#entries.get(key);
+      if (entry === undefined) {
+        this.#assertOneKind([key]);
+        throw unknown(key);
+      }
+      for (const tensor of tensors) check(entry, tensor);
+      return { entry, tensors };
+    });
+    return sort ? found.sort((a, b) => compare(a.entry, b.entry)) : found;
+  }
+
+  #allocateAll(values: readonly WireGroup[], bytes: number): Entry[] {
+    try {
+      return values.map(({ key, tensors }, i) => {
+        const like = tensors[0]!;
+        const stored = allocate(like.dtype, like.data.length);
+        stored.set(like.data);
+        const entry = new Entry(key, this.#entries.size + i, { ...like, data: stored }, stored);
+        entry.initialised.add(0);
+        return entry;
+      });
+    } catch (error) {
+      this.#budget.release(bytes);
+      throw error;
+    }
+  }
+
+  #assertOneKind(keys: readonly Key[]): void {
+    const stranger = keys.find((key) => this.#kind !== undefined && kindOf(key) !== this.#kind);
+    if (stranger === undefined) return;
+    throw new KVStoreError(
+      'mixed_key_types',
+      `expected a ${this.#kind} key, as the store's other keys are, got ${showKey(stranger)}`,
+      { key: stranger },
+    );
+  }
+}
+
+function kindOf(key: Key): 'number' | 'string' {
+  return typeof key === 'number' ? 'number' : 'string';
+}
+
+function compare(a: Entry, b: Entry): number {
+  if (typeof a.key === 'number' && typeof b.key === 'number') return a.key - b.key;
+  return a.order - b.order;
+}
+
+function bytesOf({ dtype, data }: { dtype: DType; data: { length: number } }): number {
+  return dtypeInfo(dtype).bytes * data.length;
+}
+
+function assertShape(entry: Entry, tensor: TensorHandle, what: string): void {
+  assertSameShape(entry.key, entry.like, tensor, what);
+}
+
+function assertSameShape(key: Key, like: TensorHandle, tensor: TensorHandle, what: string): void {
+  if (sameShape(like.shape, tensor.shape)) return;
+  throw new KVStoreError(
+    'shape_mismatch',
+    `${showKey(key)} expected ${what} of shape ${showShape(like.shape)}, ` +
+      `got ${showShape(tensor.shape)}`,
+    { key },
+  );
+}
+
+function duplicate(key: Key): KVStoreError {
+  return new KVStoreError(
+    'duplicate_key',
+    `${showKey(key)} expected to be new, but the store has it: init a key once`,
+    { key },
+  );
+}
+
+function unknown(key: Key): KVStoreError {
+  return new KVStoreError(
+    'unknown_key',
+    `${showKey(key)} expected to be in the store, but it was never initialised`,
+    { key },
+  );
+}

@@ -1,0 +1,176 @@
+import { fromFailure, KVStoreError, type Failure } from '../src/core/errors.js';
+import {
+  monotonicMs,
+  type FromCoordinator,
+  type RequestBody,
+  type ToCoordinator,
+} from '../src/core/protocol.js';
+import type { Link } from './link.js';
+
+/** An answered request. */
+export type Done = FromCoordinator & { readonly type: 'done' };
+
+type Update = FromCoordinator & { readonly type: 'update' };
+type Notice = FromCoordinator & { readonly type: 'keys' | 'optimizer' };
+
+export interface MailboxOptions {
+  /** How long a request may wait for other devices, in milliseconds. */
+  readonly timeoutMs: number;
+  /** Requests that may be unanswered at once; more wait for a place. */
+  readonly capacity?: number;
+  /** Runs this device's updater function. */
+  readonly onUpdate: (update: Update) => Failure | undefined;
+  /** Hears of changes that nobody here asked for. */
+  readonly onNotice: (notice: Notice) => void;
+  /** The coordinator stopped answering; every call has been rejected. */
+  readonly onLost?: (error: KVStoreError) => void;
+}
+
+interface Waiting {
+  readonly body: RequestBody;
+  readonly deadlineMs: number;
+  readonly resolve: (done: Done) => void;
+  readonly reject: (error: KVStoreError) => void;
+}
+
+/** A coordinator ends what has waited too long itself; past this much more it counts as hung. */
+const graceMs = 2000;
+const defaultCapacity = 1024;
+
+/**
+ * A device's requests on their way: bounded, in order, each with a deadline. What is asked within
+ * one microtask goes out as one message.
+ */
+export class Mailbox {
+  readonly #link: Link;
+  readonly #options: MailboxOptions;
+  readonly #capacity: number;
+  readonly #unanswered = new Map<number, Waiting>();
+  /** Requests without a place, oldest first. */
+  #queue: Waiting[] = [];
+  #outbox: ToCoordinator[] = [];
+  #lastId = 0;
+  #heardMs = 0;
+  #closed: KVStoreError | undefined;
+  #watch: NodeJS.Timeout | undefined;
+
+  constructor(link: Link, options: MailboxOptions) {
+    this.#link = link;
+    this.#options = options;
+    this.#capacity = options.capacity ?? defaultCapacity;
+    link.listen((batch) => this.#receive(batch));
+  }
+
+  /** Requests without an answer yet. */
+  get inFlight(): number {
+    return this.#unanswered.size + this.#queue.length;
+  }
+
+  /**
+   * Sends a request and resolves with its answer. Rejects with the coordinator's failure,
+   * `queue_full` when there was no place in time, or what the mailbox was closed with.
+   */
+  request(body: RequestBody): Promise<Done> {
+    if (this.#closed) return Promise.reject(this.#closed);
+    return new Promise((resolve, reject) => {
+      const deadlineMs = monotonicMs() + this.#options.timeoutMs;
+      const waiting: Waiting = { body, deadlineMs, resolve, reject };
+      if (this.#queue.length === 0 && this.#unanswered.size < this.#capacity) this.#send(waiting);
+      else this.#queue.push(waiting);
+      this.#keepWatch();
+    });
+  }
+
+  /** Rejects all that is unanswered, and every later request, with `error`. */
+  close(error: KVStoreError): void {
+    if (this.#closed) return;
+    this.#closed = error;
+    const waiting = [...this.#unanswered.values(), ...this.#queue];
+    this.#unanswered.clear();
+    this.#queue = [];
+    clearTimeout(this.#watch);
+    this.#link.close();
+    for (const { reject } of waiting) reject(error);
+  }
+
+  #send(waiting: Waiting): void {
+    this.#lastId += 1;
+    if (this.#unanswered.size === 0) this.#link.keepAlive(true);
+    this.#unanswered.set(this.#lastId, waiting);
+    this.#post({ ...waiting.body, id: this.#lastId, deadlineMs: waiting.deadlineMs });
+  }
+
+  #post(message: ToCoordinator): void {
+    this.#outbox.push(message);
+    if (this.#outbox.length > 1) return;
+    queueMicrotask(() => {
+      const batch = this.#outbox;
+      this.#outbox = [];
+      if (!this.#closed) this.#link.post(batch);
+    });
+  }
+
+  #receive(batch: readonly FromCoordinator[]): void {
+    this.#heardMs = monotonicMs();
+    for (const message of batch) {
+      switch (message.type) {
+        case 'done':
+          this.#take(message.id)?.resolve(message);
+          break;
+        case 'failed':
+          this.#take(message.id)?.reject(fromFailure(message.failure));
+          break;
+        case 'update':
+          this.#update(message);
+          break;
+        case 'keys':
+        case 'optimizer':
+          this.#options.onNotice(message);
+          break;
+      }
+    }
+    if (this.#unanswered.size === 0) this.#link.keepAlive(false);
+  }
+
+  #update(update: Update): void {
+    const failure = this.#options.onUpdate(update);
+    const answer = { type: 'updated', update: update.update } as const;
+    this.#post(failure === undefined ? answer : { ...answer, failure });
+  }
+
+  #take(id: number): Waiting | undefined {
+    const waiting = this.#unanswered.get(id);
+    this.#unanswered.delete(id);
+    const next = this.#queue.shift();
+    if (next) this.#send(next);
+    return waiting;
+  }
+
+  /** Looks at deadlines now and then, as long as something waits. */
+  #keepWatch(): void {
+    if (this.#watch !== undefined || !Number.isFinite(this.#options.timeoutMs)) return;
+    const periodMs = Math.min(Math.max(this.#options.timeoutMs / 4, 10), 500);
+    this.#watch = setTimeout(() => {
+      this.#watch = undefined;
+      this.#checkDeadlines();
+      if (!this.#closed && this.inFlight > 0) this.#keepWatch();
+    }, periodMs).unref();
+  }
+
+  #checkDeadlines(): void {
+    const nowMs = monotonicMs();
+    while (this.#queue[0] !== undefined && this.#queue[0].deadlineMs <= nowMs) {
+      const { body, reject } = this.#queue.shift()!;
+      const full = `${body.type} expected a place among ${this.#capacity} open requests in time`;
+      reject(new KVStoreError('queue_full', full));
+    }
+    const [oldest] = this.#unanswered.values();
+    if (oldest === undefined) return;
+    // A message may have come while this thread was busy: only silence since counts.
+    const silentSinceMs = Math.max(oldest.deadlineMs, this.#heardMs);
+    if (nowMs < silentSinceMs + graceMs) return;
+    const error = new KVStoreError('timeout', 'the coordinator of the store stopped answering');
+    this.close(error);
+    this.#options.onLost?.(error);
+  }
+}

@@ -1,0 +1,68 @@
+import type { MessagePort } from 'node:worker_threads';
+import { KVStoreError } from '../src/core/errors.js';
+import type { CoordinatorOptions, RequestBody } from '../src/core/protocol.js';
+import { InlineCoordinator } from './inline-coordinator.js';
+import { portLink, type Link } from './link.js';
+import { Mailbox, type Done, type MailboxOptions } from './mailbox.js';
+import { CoordinatorSupervisor } from './supervisor.js';
+
+/**
+ * What a store stands on, as one device sees it. This is the seam: whatever orders requests, sums
+ * and updates as the reference coordinator does can take its place, and the same tests hold for it.
+ */
+export interface Plane {
+  /** Sends a request; requests of one device take effect on a key in the order they were made. */
+  request(body: RequestBody): Promise<Done>;
+  readonly inFlight: number;
+  /** Ends everything that the plane started. Unanswered requests reject with `closed`. */
+  stop(): Promise<void>;
+}
+
+/** What a plane tells its store; the mailbox says when. */
+export type PlaneOptions = Omit<MailboxOptions, 'onLost'>;
+
+const closed = (): KVStoreError =>
+  new KVStoreError('closed', 'the store expected to be open, but it was closed');
+
+/** A plane whose coordinator has a thread of its own. */
+export async function threadPlane(
+  coordinator: CoordinatorOptions,
+  options: PlaneOptions,
+): Promise<Plane> {
+  let mailbox: Mailbox | undefined;
+  const supervisor = new CoordinatorSupervisor(coordinator, (reason) => {
+    mailbox?.close(new KVStoreError('peer_dead', `the store's coordinator thread ${reason}`));
+  });
+  const port = await supervisor.connect(0);
+  mailbox = new Mailbox(portLink(port), { ...options, onLost: () => void supervisor.kill() });
+  return planeOn(mailbox, () => supervisor.stop());
+}
+
+/** A plane on this thread: no hop, but the caller waits while a round is summed. */
+export function inlinePlane(coordinator: CoordinatorOptions, options: PlaneOptions): Plane {
+  const inline = new InlineCoordinator(coordinator);
+  return planeOn(new Mailbox(inline.link(0), options), async () => inline.stop());
+}
+
+/** The plane of one of several devices on this thread, around a coordinator that outlives it. */
+export function sharedPlane(link: Link, options: PlaneOptions): Plane {
+  return planeOn(new Mailbox(link, options), async () => undefined);
+}
+
+/** The plane of a device thread, whose coordinator is at the other end of `port`. */
+export function portPlane(port: MessagePort, options: PlaneOptions): Plane {
+  return sharedPlane(portLink(port), options);
+}
+
+function planeOn(mailbox: Mailbox, end: () => Promise<void>): Plane {
+  return {
+    request: (body) => mailbox.request(body),
+    get inFlight() {
+      return mailbox.inFlight;
+    },
+    stop: async () => {
+      mailbox.close(closed());
+      await end();
+    },
+  };
+}

@@ -1,0 +1,271 @@
+import type { TensorData } from '../src/core/dtypes.js';
+import { KVStoreError, showKey, toFailure, type Failure } from '../src/core/errors.js';
+import { allocate } from '../src/core/memory.js';
+import type { Consistency } from '../src/core/types.js';
+import type { FromCoordinator, Rank, Updated, WireGroup } from '../src/core/protocol.js';
+import type { Kernels } from '../native/kernels.js';
+import type { Entry, PullPart } from './entry.js';
+import type { Members } from './members.js';
+import type { Ticket } from './ticket.js';
+import type { Rule, UpdateRule } from './update-rule.js';
+
+/** Updates that devices may be making at once; bounds the scratch memory. */
+const maxPendingUpdates = 64;
+
+/** What rounds need of the coordinator around them. */
+export interface RoundsContext {
+  readonly kernels: Kernels;
+  readonly members: Members;
+  readonly consistency: Consistency;
+  readonly updates: UpdateRule;
+  /** Sends to a device. */
+  send(to: Rank, message: FromCoordinator): void;
+  /** Called once for each ticket whose parts have all ended. */
+  settle(ticket: Ticket): void;
+  /** Called for each new version. */
+  applied(): void;
+}
+
+/** One group of a request with the entry of its key. */
+export interface EntryGroup {
+  readonly entry: Entry;
+  readonly tensors: WireGroup['tensors'];
+}
+
+/**
+ * Decides when the round of a key closes, runs it, and serves the pulls behind it. The sum of a
+ * round takes the ranks in ascending order, whoever came first, so the bits depend on nothing else.
+ */
+export class Rounds {
+  readonly #context: RoundsContext;
+  /** Entries that may be able to go on, in the order they were touched. */
+  readonly #ready = new Set<Entry>();
+  /** Entries whose round waits for a place among the pending updates. */
+  readonly #starved = new Set<Entry>();
+  readonly #pending = new Map<number, Entry>();
+  #lastUpdate = 0;
+
+  constructor(context: RoundsContext) {
+    this.#context = context;
+  }
+
+  /** Queues the parts of a request behind those that its device issued before, and goes on. */
+  submit(ticket: Ticket, push: readonly EntryGroup[], pull: readonly EntryGroup[]): void {
+    for (const { entry, tensors } of push) {
+      ticket.addPush(entry);
+      entry.enqueue({ kind: 'push', ticket, values: tensors.map((each) => each.data) });
+    }
+    pull.forEach(({ entry, tensors }, freshIndex) => {
+      ticket.addPull(entry);
+      entry.enqueue({ kind: 'pull', ticket, outs: tensors, freshIndex });
+    });
+    if (ticket.isSettled) this.#context.settle(ticket);
+    this.resume(ticket.entries);
+  }
+
+  /** Looks again at `entries`, and at all that follows from them. */
+  resume(entries: Iterable<Entry>): void {
+    for (const entry of entries) this.#ready.add(entry);
+    for (const entry of this.#ready) {
+      this.#ready.delete(entry);
+      this.#advance(entry);
+    }
+  }
+
+  /** A device has run its updater function. An answer to an update given up is ignored. */
+  updated(rank: Rank, { update, failure }: Updated): void {
+    const entry = this.#pending.get(update);
+    if (entry?.pending?.id !== update || entry.pending.runner !== rank) return;
+    const { input, ranks } = entry.pending;
+    this.#context.updates.finish(entry, input, failure === undefined);
+    this.#endPending(entry);
+    this.#endRound(entry, ranks, failure);
+    this.resume([entry]);
+  }
+
+  /** Takes back what is left of a request; rounds it was part of go on without it. */
+  withdraw(ticket: Ticket, failure: Failure): void {
+    for (const entry of ticket.entries) {
+      const { pending } = entry;
+      if (pending?.ranks.includes(ticket.rank) && entry.head(ticket.rank)?.ticket === ticket) {
+        this.#abandon(entry, failure);
+      }
+      entry.drop((part) => part.ticket === ticket);
+    }
+    this.resume(ticket.entries);
+  }
+
+  /** A device is gone: drops its pulls and ends the updates that it was running. */
+  departed(rank: Rank, entries: Iterable<Entry>): void {
+    const waiting = [...entries];
+    for (const entry of waiting) {
+      if (entry.pending?.runner === rank) {
+        const what = `the updater function of ${showKey(entry.key)}`;
+        this.#abandon(entry, toFailure(this.#context.members.departed(rank, what, entry.key)));
+      }
+      entry.drop((part) => part.kind === 'pull' && part.ticket.rank === rank);
+    }
+    this.resume(waiting);
+  }
+
+  /** Live ranks that the open round of `entry` still waits for. */
+  missing(entry: Entry): Rank[] {
+    if (this.#context.consistency === 'async') return [];
+    return this.#context.members.live().filter((rank) => entry.pushOf(rank) === undefined);
+  }
+
+  #advance(entry: Entry): void {
+    for (;;) {
+      this.#servePulls(entry);
+      if (entry.pending) return;
+      const ranks = this.#closableRound(entry);
+      if (ranks === undefined) return;
+      const lost = this.#lostRank(entry, ranks);
+      if (lost !== undefined) {
+        const what = `round ${entry.version} of ${showKey(entry.key)}`;
+        const error = this.#context.members.departed(lost, what, entry.key);
+        this.#endRound(entry, ranks, toFailure(error));
+      } else if (!this.#close(entry, ranks)) {
+        return;
+      }
+    }
+  }
+
+  /** The ranks whose pushes make up the next round, or undefined while somebody is missing. */
+  #closableRound(entry: Entry): Rank[] | undefined {
+    const pushing = entry.waitingRanks().filter((rank) => entry.pushOf(rank) !== undefined);
+    if (pushing.length === 0) return undefined;
+    if (this.#context.consistency === 'async') return pushing.slice(0, 1);
+    if (this.#lostRank(entry, pushing) !== undefined) return pushing;
+    return this.missing(entry).length === 0 ? pushing : undefined;
+  }
+
+  /** A dead rank without which the round cannot close. What it pushed before its death counts. */
+  #lostRank(entry: Entry, pushing: readonly Rank[]): Rank | undefined {
+    if (this.#context.consistency === 'async') return undefined;
+    return this.#context.members
+      .fatal()
+      .find((rank) => !pushing.includes(rank) && entry.pushOf(rank) === undefined);
+  }
+
+  /** Runs a round. Returns false when a device's updater has to answer first. */
+  #close(entry: Entry, ranks: readonly Rank[]): boolean {
+    const { updates } = this.#context;
+    const inputs = ranks.flatMap((rank) => entry.pushOf(rank)!.values);
+    let failure: Failure | undefined;
+    try {
+      if (updates.rule.kind === 'caller') {
+        return this.#startUpdate(entry, ranks, inputs, updates.rule);
+      }
+      updates.apply(entry, inputs);
+    } catch (error) {
+      failure = toFailure(error, 'updater_error');
+    }
+    this.#endRound(entry, ranks, failure);
+    return true;
+  }
+
+  #startUpdate(
+    entry: Entry,
+    ranks: readonly Rank[],
+    inputs: readonly TensorData[],
+    { rank: runner, handle }: Rule & { readonly kind: 'caller' },
+  ): boolean {
+    const { members, send, updates } = this.#context;
+    if (!members.isLive(runner)) {
+      const what = `the updater function of ${showKey(entry.key)}`;
+      throw members.departed(runner, what, entry.key);
+    }
+    if (this.#pending.size >= maxPendingUpdates) {
+      this.#starved.add(entry);
+      return false;
+    }
+    const { input, scratch } = updates.start(entry, inputs);
+    const id = ++this.#lastUpdate;
+    entry.pending = { id, runner, ranks, input, scratch };
+    this.#pending.set(id, entry);
+    send(runner, {
+      type: 'update',
+      update: id,
+      handle,
+      key: entry.key,
+      input: entry.handleOn(input),
+      stored: entry.handleOn(scratch),
+    });
+    return false;
+  }
+
+  #endRound(entry: Entry, ranks: readonly Rank[], failure: Failure | undefined): void {
+    if (failure === undefined) {
+      entry.version += 1;
+      this.#context.applied();
+    }
+    for (const rank of ranks) {
+      const { ticket } = entry.pushOf(rank)!;
+      entry.pop(rank);
+      ticket.endPush(failure);
+      if (ticket.isSettled) this.#context.settle(ticket);
+      else if (ticket.mayPull) ticket.entries.forEach((each) => this.#ready.add(each));
+    }
+  }
+
+  #abandon(entry: Entry, failure: Failure): void {
+    const { ranks } = entry.pending!;
+    this.#context.updates.abandon(entry);
+    this.#endPending(entry);
+    this.#endRound(entry, ranks, failure);
+  }
+
+  #endPending(entry: Entry): void {
+    this.#pending.delete(entry.pending!.id);
+    entry.pending = undefined;
+    const [next] = this.#starved;
+    if (next === undefined) return;
+    this.#starved.delete(next);
+    this.#ready.add(next);
+  }
+
+  #servePulls(entry: Entry): void {
+    for (const rank of entry.waitingRanks()) {
+      for (let head = entry.head(rank); head?.kind === 'pull'; head = entry.head(rank)) {
+        if (!head.ticket.mayPull) break;
+        entry.pop(rank);
+        head.ticket.endPull(this.#pull(entry, head));
+        if (head.ticket.isSettled) this.#context.settle(head.ticket);
+      }
+    }
+  }
+
+  /** Writes the stored tensor to the outs, unless a push of the same call failed. */
+  #pull(entry: Entry, { ticket, outs, freshIndex }: PullPart): Failure | undefined {
+    if (ticket.failure !== undefined) return undefined;
+    const { kernels } = this.#context;
+    try {
+      const { dtype } = entry.like;
+      const same = outs.filter((out) => out.dtype === dtype).map((out) => out.data);
+      if (outs.length === 0) {
+        const data = allocate(dtype, entry.stored.length);
+        ticket.fresh[freshIndex] = entry.handleOn(data);
+        same.push(data);
+      }
+      if (same.length > 0) kernels.copy(entry.stored, same);
+      for (const out of outs) if (out.dtype !== dtype) kernels.cast(entry.stored, out.data);
+      return undefined;
+    } catch (error) {
+      return toFailure(error);
+    }
+  }
+}
+
+/** The failure of a request whose deadline has passed. */
+export function timedOut(
+  what: string,
+  missing: readonly Rank[],
+  key?: string | number,
+): KVStoreError {
+  const who = missing.length === 0 ? '' : `, still missing: rank ${missing.join(', rank ')}`;
+  return new KVStoreError('timeout', `${what} expected to end before its deadline${who}`, {
+    key,
+    rank: missing[0],
+  });
+}

@@ -1,0 +1,49 @@
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import type { CoordinatorOptions, Rank } from '../src/core/protocol.js';
+import type { CoordinatorControl } from './coordinator-host.js';
+import { moving, remote } from './rpc.js';
+import { Thread } from './thread.js';
+
+const stopGraceMs = 2000;
+
+/** Starts a coordinator thread, connects devices to it, tells it who is gone, and ends it. */
+export class CoordinatorSupervisor {
+  readonly #thread: Thread;
+  readonly #control: ReturnType<typeof remote<CoordinatorControl>>;
+  #stopping = false;
+
+  /** `onLost` is called with the reason if the thread ends without being asked to. */
+  constructor(options: CoordinatorOptions, onLost: (reason: string) => void) {
+    const entry = new URL('./coordinator-thread.js', import.meta.url);
+    this.#thread = new Thread('coordinator', entry, { workerData: options });
+    this.#control = remote<CoordinatorControl>(this.#thread.worker);
+    this.#thread.keepProcess(false); // An app that forgets to close its store still exits.
+    void this.#thread.exited.then((reason) => {
+      if (!this.#stopping) onLost(reason);
+    });
+  }
+
+  /** The port on which device `rank` talks to the coordinator. Rejects with `peer_dead`. */
+  async connect(rank: Rank): Promise<MessagePort> {
+    const { port1, port2 } = new MessageChannel();
+    await this.#thread.whileAlive(this.#control.join(rank, moving(port1) as never));
+    return port2;
+  }
+
+  /** Tells the coordinator that device `rank` is gone. A coordinator that is gone needs no word. */
+  async depart(rank: Rank, cause: string | undefined): Promise<void> {
+    await this.#thread.whileAlive(this.#control.depart(rank, cause)).catch(() => undefined);
+  }
+
+  /** Ends the thread: in good order if it answers, by force if not. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    const asked = this.#thread.whileAlive(this.#control.stop()).catch(() => undefined);
+    await Promise.all([asked, this.#thread.ended(stopGraceMs)]);
+  }
+
+  /** Ends the thread at once, whatever it is doing. */
+  async kill(): Promise<void> {
+    await this.#thread.terminate();
+  }
+}

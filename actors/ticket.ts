@@ -1,0 +1,54 @@
+import type { Failure } from '../src/core/errors.js';
+import type { Rank, Request } from '../src/core/protocol.js';
+import type { TensorHandle } from '../src/core/tensor.js';
+import type { Entry } from './entry.js';
+
+/**
+ * One request on its way: counts the parts that are still open and remembers the first failure.
+ * A request over several keys has a push part and a pull part for each.
+ */
+export class Ticket {
+  readonly rank: Rank;
+  readonly request: Request;
+  /** Entries whose lanes hold parts of this request. */
+  readonly entries = new Set<Entry>();
+  /** Tensors made for pulls without an out, in order of the request's groups. */
+  readonly fresh: TensorHandle[] = [];
+  failure: Failure | undefined;
+  #openPushes = 0;
+  #openPulls = 0;
+
+  constructor(rank: Rank, request: Request) {
+    this.rank = rank;
+    this.request = request;
+  }
+
+  /** Whether the pulls may write: every push of the request has been read. */
+  get mayPull(): boolean {
+    return this.#openPushes === 0;
+  }
+
+  get isSettled(): boolean {
+    return this.#openPushes === 0 && this.#openPulls === 0;
+  }
+
+  addPush(entry: Entry): void {
+    this.entries.add(entry);
+    this.#openPushes += 1;
+  }
+
+  addPull(entry: Entry): void {
+    this.entries.add(entry);
+    this.#openPulls += 1;
+  }
+
+  endPush(failure?: Failure): void {
+    this.#openPushes -= 1;
+    this.failure ??= failure;
+  }
+
+  endPull(failure?: Failure): void {
+    this.#openPulls -= 1;
+    this.failure ??= failure;
+  }
+}

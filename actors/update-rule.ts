@@ -1,0 +1,179 @@
+import { dtypeInfo, type TensorData } from '../src/core/dtypes.js';
+import { KVStoreError, showKey } from '../src/core/errors.js';
+import { allocate, type MemoryBudget } from '../src/core/memory.js';
+import type { CommonOptions, FloatData, Optimizer } from '../src/core/optimizers/optimizer.js';
+import type { Rank } from '../src/core/protocol.js';
+import { Tensor } from '../src/core/tensor.js';
+import { runUpdater, type Updater } from '../src/core/updaters.js';
+import type { Kernels } from '../native/kernels.js';
+import type { Entry } from './entry.js';
+
+/** How a round's values become the next version. */
+export type Rule =
+  | { readonly kind: 'assign' }
+  /** A function of device `rank`, which knows it by `handle`, runs on that device. */
+  | { readonly kind: 'caller'; readonly rank: Rank; readonly handle: number }
+  | { readonly kind: 'module'; readonly updater: Updater }
+  | {
+      readonly kind: 'optimizer';
+      readonly optimizer: Optimizer;
+      readonly options: CommonOptions;
+    };
+
+/**
+ * Makes versions: owns the rule in force, the slots and the scratch memory that it needs, and counts
+ * them against the store's budget before they are allocated.
+ */
+export class UpdateRule {
+  readonly #kernels: Kernels;
+  readonly #budget: MemoryBudget;
+  #rule: Rule = { kind: 'assign' };
+  /** Buffers for sums that an updater function reads, free to use again. */
+  readonly #freeInputs = new Map<string, TensorData[]>();
+
+  constructor(kernels: Kernels, budget: MemoryBudget) {
+    this.#kernels = kernels;
+    this.#budget = budget;
+  }
+
+  get rule(): Rule {
+    return this.#rule;
+  }
+
+  /** Puts `rule` in force. What the one before needed, slots included, is forgotten. */
+  use(rule: Rule, entries: Iterable<Entry>): void {
+    this.#rule = rule;
+    for (const entry of entries) {
+      this.#budget.release(entry.slots.size * entry.byteLength);
+      entry.slots.clear();
+      if (entry.spare === undefined || entry.pending !== undefined) continue;
+      this.#budget.release(entry.byteLength);
+      entry.spare = undefined;
+    }
+    for (const input of [...this.#freeInputs.values()].flat()) {
+      this.#budget.release(input.byteLength);
+    }
+    this.#freeInputs.clear();
+  }
+
+  /** New options of the optimizer in force; slots stay. Throws `no_optimizer`, `bad_optimizer`. */
+  change(options: Readonly<Record<string, unknown>>): CommonOptions {
+    if (this.#rule.kind !== 'optimizer') {
+      throw new KVStoreError('no_optimizer', 'changing an option expected an optimizer to be set');
+    }
+    const { optimizer, options: current } = this.#rule;
+    const resolved = optimizer.resolve({ ...current, ...options });
+    this.#rule = { kind: 'optimizer', optimizer, options: resolved };
+    return resolved;
+  }
+
+  /**
+   * Makes sure that an update of `entry` cannot fail for want of memory or dtype: allocates the
+   * slots and buffers it needs. Throws `memory_limit` or `unsupported`, and then changed nothing.
+   */
+  prepare(entry: Entry): void {
+    const rule = this.#rule;
+    if (rule.kind === 'assign') return;
+    if (rule.kind !== 'optimizer') {
+      entry.spare ??= this.#reserve(entry, 'the update buffer');
+      return;
+    }
+    if (!dtypeInfo(entry.like.dtype).floating) {
+      throw new KVStoreError(
+        'unsupported',
+        `${showKey(entry.key)}: optimizer ${rule.optimizer.name} expected a float32 or float64 ` +
+          `tensor, got ${entry.like.dtype}`,
+        { key: entry.key },
+      );
+    }
+    for (const name of rule.optimizer.slots(rule.options)) {
+      if (!entry.slots.has(name)) entry.slots.set(name, this.#reserve(entry, `slot ${name}`));
+    }
+  }
+
+  /** Applies the rule to the values of one round, which are added in order. Not for `caller`. */
+  apply(entry: Entry, inputs: readonly TensorData[]): void {
+    const rule = this.#rule;
+    this.prepare(entry);
+    switch (rule.kind) {
+      case 'assign':
+        this.#kernels.reduceSum(inputs, entry.stored);
+        return;
+      case 'optimizer':
+        rule.optimizer.update(this.#kernels, rule.options, {
+          key: entry.key,
+          inputs: inputs as readonly FloatData[],
+          stored: entry.stored as FloatData,
+          slots: rule.optimizer
+            .slots(rule.options)
+            .map((name) => entry.slots.get(name) as FloatData),
+        });
+        return;
+      case 'module':
+        this.#applyModule(entry, inputs, rule.updater);
+        return;
+      case 'caller':
+        throw new Error('an updater function runs on its device, see start()');
+    }
+  }
+
+  /** The sum of a round, and a copy of the stored tensor that a device's updater may edit. */
+  start(entry: Entry, inputs: readonly TensorData[]): { input: TensorData; scratch: TensorData } {
+    this.prepare(entry);
+    const input = this.#takeInput(entry);
+    const scratch = entry.spare!;
+    this.#kernels.reduceSum(inputs, input);
+    this.#kernels.copy(entry.stored, [scratch]);
+    return { input, scratch };
+  }
+
+  /** The edited copy becomes the stored tensor, or is given up when the updater failed. */
+  finish(entry: Entry, input: TensorData, succeeded: boolean): void {
+    this.#giveInput(entry, input);
+    if (succeeded) [entry.stored, entry.spare] = [entry.spare!, entry.stored];
+  }
+
+  /** The updater never answered: its buffers may still be written, so they are not used again. */
+  abandon(entry: Entry): void {
+    this.#budget.release(2 * entry.byteLength);
+    entry.spare = undefined;
+  }
+
+  #applyModule(entry: Entry, inputs: readonly TensorData[], updater: Updater): void {
+    const { input, scratch } = this.start(entry, inputs);
+    let succeeded = false;
+    try {
+      const stored = Tensor.fromHandle(entry.handleOn(scratch));
+      runUpdater(updater, entry.key, Tensor.fromHandle(entry.handleOn(input)), stored);
+      succeeded = true;
+    } finally {
+      this.finish(entry, input, succeeded);
+    }
+  }
+
+  #reserve(entry: Entry, what: string): TensorData {
+    const name = `${what} of ${showKey(entry.key)}`;
+    this.#budget.reserve(entry.byteLength, name, entry.key);
+    try {
+      return allocate(entry.like.dtype, entry.stored.length);
+    } catch (error) {
+      this.#budget.release(entry.byteLength);
+      throw error;
+    }
+  }
+
+  #takeInput(entry: Entry): TensorData {
+    return this.#freeInputs.get(inputKind(entry))?.pop() ?? this.#reserve(entry, 'the sum');
+  }
+
+  #giveInput(entry: Entry, input: TensorData): void {
+    const kind = inputKind(entry);
+    const free = this.#freeInputs.get(kind);
+    if (free) free.push(input);
+    else this.#freeInputs.set(kind, [input]);
+  }
+}
+
+function inputKind(entry: Entry): string {
+  return `${entry.like.dtype} ${entry.stored.length}`;
+}

@@ -1,0 +1,77 @@
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { isMainThread } from 'node:worker_threads';
+import type { AnyTypedArray, Cpu, DenseArray, FloatArray } from './types.js';
+
+/** The functions of `binding.cc`. They check nothing: only `kernels.ts` calls them. */
+export interface Addon {
+  /** What `forCpu` takes on this machine, the most capable last. */
+  readonly cpus: readonly Cpu[];
+  forCpu(cpu: Cpu): AddonKernels | undefined;
+  /** An `ArrayBuffer` over the bytes of a view that is not empty. It does not keep them alive. */
+  externalBuffer(view: AnyTypedArray): ArrayBuffer;
+}
+
+/** The kernels compiled for one instruction set. */
+export interface AddonKernels {
+  reduceSum(inputs: readonly DenseArray[], out: DenseArray): void;
+  /** `hyper` holds lr, momentum, wd, rescale and clip, in this order. */
+  sgdStep(
+    inputs: readonly FloatArray[],
+    stored: FloatArray,
+    momentum: FloatArray | undefined,
+    hyper: Float64Array,
+  ): void;
+  copy(source: AnyTypedArray, outs: readonly AnyTypedArray[]): void;
+  cast(source: DenseArray, out: DenseArray): void;
+}
+
+/** The addon, or why there is none in one sentence. */
+export type LoadedAddon =
+  | { readonly addon: Addon; readonly missingReason: undefined }
+  | { readonly addon: undefined; readonly missingReason: string };
+
+/**
+ * Loads the addon as `TENSORKV_NATIVE` says: `off` does not look for it, `require` throws when it is
+ * missing, anything else warns once a process, on the main thread.
+ */
+export function loadAddon(): LoadedAddon {
+  const wish = process.env['TENSORKV_NATIVE'];
+  if (wish === 'off') {
+    return { addon: undefined, missingReason: 'TENSORKV_NATIVE=off turns the native addon off.' };
+  }
+  try {
+    return { addon: requireAddon(), missingReason: undefined };
+  } catch (error) {
+    const [cause] = (error instanceof Error ? error.message : String(error)).split('\n');
+    const missingReason = `The native addon of tensorkv could not be loaded (${cause}).`;
+    if (wish === 'require') throw new Error(missingReason, { cause: error });
+    if (isMainThread) warn(missingReason);
+    return { addon: undefined, missingReason };
+  }
+}
+
+function warn(missingReason: string): void {
+  process.emitWarning(
+    `${missingReason} Its TypeScript references do the work, many times slower; build the addon ` +
+      'with "node scripts/build-native.mjs", or set TENSORKV_NATIVE=off to accept that silently.',
+    { type: 'TensorKVWarning', code: 'TENSORKV_NATIVE_MISSING' },
+  );
+}
+
+function requireAddon(): Addon {
+  const require = createRequire(import.meta.url);
+  const load = require('node-gyp-build') as (folder: string) => Addon;
+  return load(packageFolder());
+}
+
+/** Where package.json is: the compiled file lies in dist/native, the source in native. */
+function packageFolder(): string {
+  let folder = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(folder, 'package.json')) && folder !== dirname(folder)) {
+    folder = dirname(folder);
+  }
+  return folder;
+}

@@ -1,0 +1,176 @@
+// What JavaScript sees of the kernels: unwrap, call, return. native/kernels.ts has checked every
+// argument; native/addon.ts declares the types. Nothing here is mutable or shared between threads.
+#include <napi.h>
+
+#include <array>
+#include <vector>
+
+#include "kernels.h"
+
+namespace {
+
+using tensorkv::Cpu;
+using tensorkv::Dtype;
+using tensorkv::KernelTable;
+
+constexpr Cpu kCpus[] = {Cpu::kBaseline, Cpu::kAvx2, Cpu::kAvx512};
+
+struct View {
+  napi_typedarray_type type;
+  size_t length;
+  void* data;
+};
+
+// napi_get_typedarray_info, and not the array buffer's data, which Node 20 refuses to give for a
+// SharedArrayBuffer.
+View ViewOf(Napi::Env env, napi_value value) {
+  View view;
+  const napi_status status = napi_get_typedarray_info(env, value, &view.type, &view.length,
+                                                      &view.data, nullptr, nullptr);
+  if (status != napi_ok) throw Napi::TypeError::New(env, "Expected a typed array");
+  return view;
+}
+
+size_t IndexOf(Napi::Env env, napi_typedarray_type type) {
+  switch (type) {
+    case napi_float32_array:
+      return static_cast<size_t>(Dtype::kFloat32);
+    case napi_float64_array:
+      return static_cast<size_t>(Dtype::kFloat64);
+    case napi_int32_array:
+      return static_cast<size_t>(Dtype::kInt32);
+    default:
+      throw Napi::TypeError::New(env, "No kernel for this type of array");
+  }
+}
+
+size_t BytesPerElement(napi_typedarray_type type) {
+  switch (type) {
+    case napi_int8_array:
+    case napi_uint8_array:
+    case napi_uint8_clamped_array:
+      return 1;
+    case napi_int16_array:
+    case napi_uint16_array:
+      return 2;
+    case napi_int32_array:
+    case napi_uint32_array:
+    case napi_float32_array:
+      return 4;
+    default:
+      return 8;
+  }
+}
+
+// The addresses of a list of views. As many as kernels usually get need no allocation.
+class Addresses {
+ public:
+  Addresses(Napi::Env env, const Napi::Value& value) {
+    const Napi::Array list = value.As<Napi::Array>();
+    size_ = list.Length();
+    if (size_ > few_.size()) {
+      many_.resize(size_);
+      data_ = many_.data();
+    }
+    for (size_t k = 0; k < size_; ++k) {
+      // One handle at a time, however long the list.
+      Napi::HandleScope scope(env);
+      data_[k] = ViewOf(env, list.Get(static_cast<uint32_t>(k))).data;
+    }
+  }
+  Addresses(const Addresses&) = delete;
+  Addresses& operator=(const Addresses&) = delete;
+
+  void* const* data() const { return data_; }
+  size_t size() const { return size_; }
+
+ private:
+  std::array<void*, 64> few_;
+  std::vector<void*> many_;
+  void** data_ = few_.data();
+  size_t size_ = 0;
+};
+
+const KernelTable& Table(const Napi::CallbackInfo& info) {
+  return *static_cast<const KernelTable*>(info.Data());
+}
+
+// reduceSum(inputs, out)
+void ReduceSum(const Napi::CallbackInfo& info) {
+  const Addresses inputs(info.Env(), info[0]);
+  const View out = ViewOf(info.Env(), info[1]);
+  const auto kernel = Table(info).reduce_sum[IndexOf(info.Env(), out.type)];
+  kernel(inputs.data(), inputs.size(), out.data, out.length);
+}
+
+// sgdStep(inputs, stored, momentum | undefined, [lr, momentum, wd, rescale, clip] as Float64Array)
+void SgdStep(const Napi::CallbackInfo& info) {
+  const Addresses inputs(info.Env(), info[0]);
+  const View stored = ViewOf(info.Env(), info[1]);
+  void* const momentum = info[2].IsUndefined() ? nullptr : ViewOf(info.Env(), info[2]).data;
+  const double* const h = static_cast<const double*>(ViewOf(info.Env(), info[3]).data);
+  const tensorkv::SgdHyper hyper = {
+      .lr = h[0], .momentum = h[1], .wd = h[2], .rescale = h[3], .clip = h[4]};
+  const auto kernel = Table(info).sgd_step[IndexOf(info.Env(), stored.type)];
+  kernel(inputs.data(), inputs.size(), stored.data, momentum, hyper, stored.length);
+}
+
+// copy(source, outs)
+void Copy(const Napi::CallbackInfo& info) {
+  const View source = ViewOf(info.Env(), info[0]);
+  const Addresses outs(info.Env(), info[1]);
+  const size_t bytes = source.length * BytesPerElement(source.type);
+  Table(info).copy(source.data, outs.data(), outs.size(), bytes);
+}
+
+// cast(source, out)
+void Cast(const Napi::CallbackInfo& info) {
+  const View source = ViewOf(info.Env(), info[0]);
+  const View out = ViewOf(info.Env(), info[1]);
+  const auto kernel =
+      Table(info).cast[IndexOf(info.Env(), source.type)][IndexOf(info.Env(), out.type)];
+  kernel(source.data, out.data, out.length);
+}
+
+// externalBuffer(view): an ArrayBuffer over the bytes of a non-empty view of shared memory. It does
+// not keep that memory: the caller must, until this buffer is collected.
+Napi::Value ExternalBuffer(const Napi::CallbackInfo& info) {
+  const View view = ViewOf(info.Env(), info[0]);
+  return Napi::ArrayBuffer::New(info.Env(), view.data,
+                                view.length * BytesPerElement(view.type));
+}
+
+// forCpu(name): the kernels compiled for it, or undefined where this machine cannot run them.
+Napi::Value ForCpu(const Napi::CallbackInfo& info) {
+  const std::string name = info[0].As<Napi::String>();
+  for (const Cpu cpu : kCpus) {
+    const KernelTable* const found = tensorkv::KernelsFor(cpu);
+    if (found == nullptr || name != tensorkv::NameOf(cpu)) continue;
+    // The table is constant; Node-API just has no pointer to const.
+    void* const table = const_cast<KernelTable*>(found);
+    Napi::Object kernels = Napi::Object::New(info.Env());
+    kernels["reduceSum"] = Napi::Function::New<ReduceSum>(info.Env(), "reduceSum", table);
+    kernels["sgdStep"] = Napi::Function::New<SgdStep>(info.Env(), "sgdStep", table);
+    kernels["copy"] = Napi::Function::New<Copy>(info.Env(), "copy", table);
+    kernels["cast"] = Napi::Function::New<Cast>(info.Env(), "cast", table);
+    return kernels;
+  }
+  return info.Env().Undefined();
+}
+
+// cpus: the names that forCpu takes on this machine, the most capable last.
+Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  Napi::Array names = Napi::Array::New(env);
+  for (const Cpu cpu : kCpus) {
+    if (tensorkv::KernelsFor(cpu) == nullptr) continue;
+    names[names.Length()] = Napi::String::New(env, tensorkv::NameOf(cpu));
+  }
+  exports["cpus"] = names;
+  exports["forCpu"] = Napi::Function::New<ForCpu>(env, "forCpu");
+  exports["externalBuffer"] = Napi::Function::New<ExternalBuffer>(env, "externalBuffer");
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(tensorkv, Init)

@@ -1,0 +1,141 @@
+// Builds the native addon with CMake, or says once why that was not possible.
+//
+//   node scripts/build-native.mjs                    build/Release/tensorkv.node
+//   node scripts/build-native.mjs --prebuild         and a copy in prebuilds/, for the npm package
+//   node scripts/build-native.mjs --test-sanitizers  the kernels' C++ tests under sanitizers
+//
+// TENSORKV_NATIVE=require turns a failed build into exit code 1.
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, existsSync, mkdirSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+
+const root = join(import.meta.dirname, '..');
+const source = join(root, 'native');
+const buildFolder = join(root, 'build');
+const addon = join(buildFolder, 'Release', 'tensorkv.node');
+const jobs = String(Math.min(availableParallelism(), 8));
+
+/** A failure that the person who builds can mend: what happened, and the last lines of output. */
+class BuildError extends Error {
+  constructor(message, output = '') {
+    super(message);
+    this.output = output;
+  }
+}
+
+function run(command, { cwd = root, env = process.env } = {}) {
+  const [program, ...args] = command;
+  const result = spawnSync(program, args, { cwd, env, encoding: 'utf8', maxBuffer: 2 ** 28 });
+  if (result.error?.code === 'ENOENT') throw new BuildError(`${program} is not installed`);
+  const output = `${result.stdout ?? ''}${result.stderr ?? ''}`;
+  if (result.status !== 0) throw new BuildError(`${command.slice(0, 3).join(' ')} … failed`, output);
+  return output;
+}
+
+/** cmake-js knows generators, header folders and the like; run by hand so that success is silent. */
+async function configureCommand() {
+  let cmakeJs;
+  try {
+    cmakeJs = createRequire(import.meta.url)('cmake-js');
+  } catch {
+    throw new BuildError('cmake-js is not installed');
+  }
+  const options = { directory: source, out: buildFolder, config: 'Release', isNodeApi: true };
+  const cmake = new cmakeJs.CMake(options);
+  if (!cmake.isAvailable) throw new BuildError('cmake is not installed');
+  try {
+    return await cmake.getConfigureCommand();
+  } catch (error) {
+    throw new BuildError(error.message);
+  }
+}
+
+async function configure() {
+  const command = await configureCommand();
+  mkdirSync(buildFolder, { recursive: true });
+  run(command, { cwd: buildFolder });
+}
+
+async function build() {
+  const compile = ['cmake', '--build', buildFolder, '--config', 'Release', '--parallel', jobs];
+  if (existsSync(join(buildFolder, 'CMakeCache.txt'))) {
+    // Once configured, CMake itself sees what changed.
+    try {
+      run(compile);
+      return;
+    } catch {
+      // A moved folder or another compiler spoils the cache: once more from nothing.
+      rmSync(join(buildFolder, 'CMakeCache.txt'));
+      rmSync(join(buildFolder, 'CMakeFiles'), { recursive: true, force: true });
+    }
+  }
+  await configure();
+  run(compile);
+}
+
+function copyToPrebuilds() {
+  const folder = join(root, 'prebuilds', `${process.platform}-${process.arch}`);
+  // The tags tell node-gyp-build that any Node will do, but not another C library.
+  const isMusl = process.platform === 'linux' && existsSync('/etc/alpine-release');
+  const libc = process.platform === 'linux' ? (isMusl ? '.musl' : '.glibc') : '';
+  mkdirSync(folder, { recursive: true });
+  copyFileSync(addon, join(folder, `tensorkv.napi${libc}.node`));
+}
+
+function warn(error) {
+  const lines = error.output.trim().split('\n');
+  const cause = lines.filter((line) => /error|fatal/i.test(line)).slice(0, 3);
+  console.warn(
+    [
+      `warning: the native addon of tensorkv was not built: ${error.message}.`,
+      ...(cause.length > 0 ? cause : lines.slice(-3)).filter(Boolean).map((line) => `  ${line}`),
+      'Everything works without it, on the much slower TypeScript reference kernels.',
+      'To build it, install CMake 3.18 or newer and a C++20 compiler (Debian: apt-get install ' +
+        'cmake g++ make), run npm ci, then node scripts/build-native.mjs.',
+    ].join('\n'),
+  );
+}
+
+async function buildOrWarn({ prebuild }) {
+  try {
+    // A prebuilt binary of older sources must not be packed when this build fails.
+    if (prebuild) {
+      const folder = join(root, 'prebuilds', `${process.platform}-${process.arch}`);
+      rmSync(folder, { recursive: true, force: true });
+    }
+    await build();
+    if (prebuild) copyToPrebuilds();
+  } catch (error) {
+    if (!(error instanceof BuildError)) throw error;
+    warn(error);
+    if (process.env.TENSORKV_NATIVE === 'require') process.exitCode = 1;
+  }
+}
+
+function testUnder(sanitizers) {
+  const folder = join(buildFolder, `sanitize-${sanitizers.replace(',', '-')}`);
+  const options = ['-DTENSORKV_ADDON=OFF', '-DTENSORKV_TESTS=ON'];
+  try {
+    run(['cmake', '-S', source, '-B', folder, ...options, `-DTENSORKV_SANITIZE=${sanitizers}`]);
+    run(['cmake', '--build', folder, '--parallel', jobs]);
+    const output = run([join(folder, 'tensorkv_tests')]);
+    console.log(`${sanitizers}: ${output.trim()}`);
+  } catch (error) {
+    if (!(error instanceof BuildError)) throw error;
+    console.log(`${sanitizers}: FAILED: ${error.message}\n${error.output}`);
+    process.exitCode = 1;
+  }
+}
+
+const { values } = parseArgs({
+  options: { prebuild: { type: 'boolean' }, 'test-sanitizers': { type: 'boolean' } },
+});
+if (values['test-sanitizers']) {
+  testUnder('address,undefined');
+  testUnder('thread');
+} else {
+  await buildOrWarn({ prebuild: values.prebuild });
+}

@@ -1,0 +1,70 @@
+import { KVStoreError, show, showKey } from './core/errors.js';
+import type { Group, Key } from './core/keys.js';
+import type { OptimizerSpec } from './core/optimizers/optimizer.js';
+import { assertOptions } from './core/options.js';
+import type { WireGroup } from './core/protocol.js';
+import type { Tensor } from './core/tensor.js';
+
+/** Keys of a call: one, or a list. */
+export type Keys = Key | readonly Key[];
+
+/** Tensors of a call: one or a list for one key; a list with one or a list for each of many keys. */
+export type Tensors = Tensor | readonly Tensor[] | readonly (Tensor | readonly Tensor[])[];
+
+export interface PushOptions {
+  /** Among keys that are ready, higher first. A hint: never changes the order of calls on a key. */
+  readonly priority?: number;
+}
+
+export interface PullOptions<Out extends Tensors = Tensors> extends PushOptions {
+  /** Where to write. A tensor of another dtype gets the values cast. */
+  readonly out?: Out;
+}
+
+/** `groups`, or `bad_argument` when a tensor is on a device past the store's `devices`. */
+export function onDevices(groups: Group[], devices: number | undefined): Group[] {
+  if (devices === undefined) return groups;
+  for (const { key, tensors } of groups) {
+    const stranger = tensors.find(({ device }) => device.index >= devices);
+    if (stranger === undefined) continue;
+    throw new KVStoreError(
+      'bad_argument',
+      `${showKey(key)} expected tensors on devices below ${devices}, got ` +
+        `${stranger.device.type}(${stranger.device.index})`,
+      { key },
+    );
+  }
+  return groups;
+}
+
+/** A group as it crosses threads. */
+export function toWire({ key, tensors }: Group): WireGroup {
+  return { key, tensors: tensors.map((each) => each.handle()) };
+}
+
+/** What `setOptimizer` was given, as a name and options. Throws `bad_optimizer`. */
+export function optimizerSpec(optimizer: unknown, options: unknown): OptimizerSpec {
+  if (typeof optimizer === 'string') {
+    assertOptions(options ?? {}, Object.keys(options ?? {}), 'setOptimizer');
+    return { name: optimizer, options: { ...(options ?? {}) } };
+  }
+  const spec = optimizer as Partial<OptimizerSpec> | null | undefined;
+  if (typeof spec?.name === 'string' && typeof spec.options === 'object' && !options) {
+    return { name: spec.name, options: { ...spec.options } };
+  }
+  throw new KVStoreError(
+    'bad_optimizer',
+    `setOptimizer expected an optimizer such as optim.sgd({ lr: 0.1 }), got ${show(optimizer)}`,
+  );
+}
+
+/** Checks the options of a call: `priority` and `names`. Throws `bad_argument`. */
+export function checkCall(options: PushOptions, names: readonly string[], method: string): void {
+  assertOptions(options, ['priority', ...names], method);
+  const { priority } = options;
+  if (priority === undefined || Number.isFinite(priority)) return;
+  throw new KVStoreError(
+    'bad_argument',
+    `${method} expected priority to be a finite number, got ${show(priority)}`,
+  );
+}

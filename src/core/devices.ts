@@ -1,0 +1,45 @@
+import { KVStoreError, show } from './errors.js';
+
+/** Where a tensor lives: a simulated CPU device, which is a name only, or a CUDA device. */
+export interface Device {
+  readonly type: 'cpu' | 'cuda';
+  readonly index: number;
+}
+
+/** The simulated device `index`. All of them share the machine's memory. */
+export function cpu(index = 0): Device {
+  return { type: 'cpu', index: checkIndex('cpu', index) };
+}
+
+/** The CUDA device `index`. Tensors on it need a CUDA build, see `assertDevice`. */
+export function cuda(index = 0): Device {
+  return { type: 'cuda', index: checkIndex('cuda', index) };
+}
+
+/** Throws `bad_argument` for what is no device, `cuda_unavailable` for one this build lacks. */
+export function assertDevice(device: unknown): asserts device is Device {
+  const candidate = device as Partial<Device> | null | undefined;
+  if (candidate?.type !== 'cpu' && candidate?.type !== 'cuda') {
+    throw new KVStoreError('bad_argument', `expected a device such as cpu(0), got ${show(device)}`);
+  }
+  checkIndex(candidate.type, candidate.index);
+  if (candidate.type === 'cuda') {
+    throw new KVStoreError(
+      'cuda_unavailable',
+      `${showDevice(candidate as Device)} cannot hold tensors: this release has no CUDA devices`,
+    );
+  }
+}
+
+/** A device as people write it: `cpu(0)`. */
+export function showDevice(device: Device): string {
+  return `${device.type}(${device.index})`;
+}
+
+function checkIndex(type: string, index: unknown): number {
+  if (Number.isSafeInteger(index) && (index as number) >= 0) return index as number;
+  throw new KVStoreError(
+    'bad_argument',
+    `expected a device index (an integer from 0 up) in ${type}(...), got ${show(index)}`,
+  );
+}

@@ -1,0 +1,63 @@
+import type { DType, TensorData } from './dtypes.js';
+import { sizeOf, type Shape } from './shape.js';
+
+const maxPrinted = 1000;
+const edgeItems = 3;
+
+/**
+ * A tensor as a matrix that a person can read: aligned columns, the middle of long dimensions left
+ * out above 1,000 elements, then a line with shape, dtype and device.
+ */
+export function formatTensor(data: TensorData, shape: Shape, dtype: DType, device: string): string {
+  const summary = `<Tensor ${shape.length === 0 ? 'scalar' : shape.join('x')} ${dtype} ${device}>`;
+  const edge = sizeOf(shape) > maxPrinted ? edgeItems : Infinity;
+  const kept = keptIndices(shape, edge);
+  const strides = shape.map((_, axis) => sizeOf(shape.slice(axis + 1)));
+  const cell = cellFormat(visible(data, kept, strides));
+  return `${block(kept, 0, 0, (offset) => cell(data[offset]!), strides)}\n${summary}`;
+}
+
+/** Per dimension the indices that are printed; -1 stands for those left out. */
+function keptIndices(shape: Shape, edge: number): number[][] {
+  return shape.map((length) => {
+    if (length <= 2 * edge) return Array.from({ length }, (_, i) => i);
+    const head = Array.from({ length: edge }, (_, i) => i);
+    return [...head, -1, ...head.map((i) => length - edge + i)];
+  });
+}
+
+function visible(data: TensorData, kept: number[][], strides: number[]): number[] {
+  const offsets = kept.reduce(
+    (all, indices, axis) =>
+      all.flatMap((offset) =>
+        indices.filter((i) => i >= 0).map((i) => offset + i * strides[axis]!),
+      ),
+    [0],
+  );
+  return offsets.map((offset) => data[offset]!);
+}
+
+/** One way to print all visible numbers: at most 6 significant digits, padded to one width. */
+function cellFormat(values: readonly number[]): (x: number) => string {
+  const text = (x: number): string =>
+    Number.isInteger(x) && Math.abs(x) < 1e15 ? String(x) : String(Number(x.toPrecision(6)));
+  const width = Math.max(0, ...values.map((x) => text(x).length));
+  return (x) => text(x).padStart(width);
+}
+
+function block(
+  kept: number[][],
+  axis: number,
+  offset: number,
+  cell: (offset: number) => string,
+  strides: number[],
+): string {
+  const indices = kept[axis];
+  if (indices === undefined) return cell(offset);
+  const innermost = axis === kept.length - 1;
+  const parts = indices.map((i) =>
+    i < 0 ? '...' : block(kept, axis + 1, offset + i * strides[axis]!, cell, strides),
+  );
+  const blankLines = '\n'.repeat(kept.length - axis - 1);
+  return `[${parts.join(innermost ? ', ' : `,${blankLines}${' '.repeat(axis + 1)}`)}]`;
+}

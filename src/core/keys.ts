@@ -1,0 +1,110 @@
+import { KVStoreError, show, showKey } from './errors.js';
+import { Tensor } from './tensor.js';
+
+/** Names one stored tensor: an integer from 0 up, or a non-empty string; one kind in a store. */
+export type Key = number | string;
+
+/** What a call says of one key: a push's values, a pull's outs. */
+export interface Group {
+  readonly key: Key;
+  readonly tensors: Tensor[];
+}
+
+/** Throws `bad_key_type` unless `key` can name a tensor. */
+export function assertKey(key: unknown): asserts key is Key {
+  if (typeof key === 'string' && key.length > 0) return;
+  if (Number.isSafeInteger(key) && (key as number) >= 0) return;
+  throw new KVStoreError(
+    'bad_key_type',
+    `expected a key (an integer from 0 up, or a non-empty string), got ${show(key)}`,
+  );
+}
+
+/** The keys of a call as a list, all valid and of one kind (`bad_key_type`, `mixed_key_types`). */
+export function keyList(keys: Key | readonly Key[]): readonly Key[] {
+  const list: readonly Key[] = Array.isArray(keys) ? (keys as Key[]) : [keys as Key];
+  list.forEach(assertKey);
+  const stranger = list.find((key) => typeof key !== typeof list[0]);
+  if (stranger !== undefined) {
+    throw new KVStoreError(
+      'mixed_key_types',
+      `expected ${typeof list[0]} keys as ${showKey(list[0])} is one, got ${showKey(stranger)}`,
+      { key: stranger },
+    );
+  }
+  return list;
+}
+
+/**
+ * Pairs keys with tensors: one key takes a tensor or a list of them; a list of keys takes a list of
+ * as many tensors or lists. A key that stands twice is one group, its tensors in order.
+ * `what` names the tensors in messages: `values`, `outs`. Throws `length_mismatch`, `bad_argument`.
+ */
+export function groupByKey(
+  keys: Key | readonly Key[],
+  tensors: Tensor | readonly Tensor[] | readonly (Tensor | readonly Tensor[])[],
+  what: string,
+): Group[] {
+  const list = keyList(keys);
+  const perKey: readonly unknown[] = Array.isArray(keys)
+    ? listOf(tensors, list.length, what)
+    : [tensors];
+  const groups = new Map<Key, Group>();
+  list.forEach((key, i) => {
+    const group = groups.get(key) ?? { key, tensors: [] };
+    group.tensors.push(...tensorList(key, perKey[i], what));
+    groups.set(key, group);
+  });
+  return [...groups.values()];
+}
+
+/** One tensor per key, for `init` and `broadcast`. Throws as `groupByKey` does. */
+export function onePerKey(
+  keys: Key | readonly Key[],
+  values: Tensor | readonly Tensor[],
+): { readonly keys: readonly Key[]; readonly values: readonly Tensor[] } {
+  const list = keyList(keys);
+  const perKey: readonly unknown[] = Array.isArray(keys)
+    ? listOf(values, list.length, 'values')
+    : [values];
+  list.forEach((key, i) => assertTensor(key, perKey[i], 'value'));
+  return { keys: list, values: perKey as Tensor[] };
+}
+
+function listOf(tensors: unknown, count: number, what: string): readonly unknown[] {
+  const got = Array.isArray(tensors) ? tensors.length : show(tensors);
+  if (got === count) return tensors as unknown[];
+  throw new KVStoreError(
+    'length_mismatch',
+    `expected a list of ${count} ${what}, one for each key, got ${got}`,
+  );
+}
+
+function tensorList(key: Key, tensors: unknown, what: string): readonly Tensor[] {
+  if (!Array.isArray(tensors)) {
+    assertTensor(key, tensors, what);
+    return [tensors];
+  }
+  if (tensors.length === 0) {
+    throw new KVStoreError(
+      'length_mismatch',
+      `${showKey(key)} expected ${what}, got an empty list`,
+      {
+        key,
+      },
+    );
+  }
+  for (const each of tensors as unknown[]) assertTensor(key, each, what);
+  return tensors as Tensor[];
+}
+
+function assertTensor(key: Key, value: unknown, what: string): asserts value is Tensor {
+  if (value instanceof Tensor) return;
+  throw new KVStoreError(
+    'bad_argument',
+    `${showKey(key)} expected a tensor as ${what}, got ${show(value)}`,
+    {
+      key,
+    },
+  );
+}

@@ -1,0 +1,59 @@
+/**
+ * Byte layout of every structure that threads share. Offsets are in bytes unless a name says words.
+ *
+ * Tensor of more than `smallTensorBytes`, one buffer each (page-aligned because it is growable):
+ *
+ *   0            stagger             stagger + size      padded
+ *   +------------+-------------------+-------------------+
+ *   | (unused)   | elements          | up to 64 bytes    |
+ *   +------------+-------------------+-------------------+
+ *   stagger = (n mod 16) * 256: equally aligned tensors fight for the same cache sets, so the n-th
+ *   tensor of a thread starts in another set. Always a multiple of 64, a cache line.
+ *
+ * Small tensors, many to a slab of `slabBytes`, each on its own cache lines so that two devices
+ * never write one line:
+ *
+ *   0          64         192                     slabBytes
+ *   +----------+----------+------- - - - ---------+
+ *   | tensor 0 | tensor 1 | ...                   |
+ *   +----------+----------+------- - - - ---------+
+ *
+ * Status block of a store, written by its coordinator alone, read by every device (Int32 words,
+ * then BigInt64 words):
+ *
+ *   0        4        8        12       16         24         32
+ *   +--------+--------+--------+--------+----------+----------+
+ *   | live   | dead   | keys   | unused | updates  | bytes    |
+ *   +--------+--------+--------+--------+----------+----------+
+ */
+
+/** A cache line: tensors start on one and own all they touch. */
+export const lineBytes = 64;
+
+/** Tensors up to this size share a slab. */
+export const smallTensorBytes = 4096;
+
+/** Size of one slab of small tensors. */
+export const slabBytes = 256 * 1024;
+
+const staggerStepBytes = 256;
+const staggerSteps = 16;
+
+/** Where the n-th large tensor of a thread starts inside its buffer. */
+export function staggerOf(n: number): number {
+  return (n % staggerSteps) * staggerStepBytes;
+}
+
+/** `bytes` rounded up to whole cache lines. */
+export function padToLine(bytes: number): number {
+  return Math.ceil(bytes / lineBytes) * lineBytes;
+}
+
+/** Size of a store's status block. */
+export const statusBytes = 32;
+
+/** Int32 words of the status block. */
+export const statusWord = { live: 0, dead: 1, keys: 2 } as const;
+
+/** BigInt64 words of the status block, counted in 8-byte words from its start. */
+export const statusCounter = { updates: 2, bytes: 3 } as const;

@@ -1,0 +1,99 @@
+import { totalmem } from 'node:os';
+import { dtypeInfo, viewOf, type DType, type TensorData } from './dtypes.js';
+import { KVStoreError } from './errors.js';
+import { lineBytes, padToLine, slabBytes, smallTensorBytes, staggerOf } from './layout.js';
+
+/**
+ * Counts bytes against a limit, before they are allocated: a huge SharedArrayBuffer succeeds lazily
+ * and kills the process when it is touched.
+ */
+export class MemoryBudget {
+  readonly limitBytes: number;
+  readonly #owner: string;
+  #usedBytes = 0;
+
+  constructor(limitBytes: number, owner: string) {
+    this.limitBytes = limitBytes;
+    this.#owner = owner;
+  }
+
+  get usedBytes(): number {
+    return this.#usedBytes;
+  }
+
+  /** Takes `bytes`, or throws `memory_limit` and takes nothing. `what` names them in the message. */
+  reserve(bytes: number, what: string, key?: string | number): void {
+    if (this.#usedBytes + bytes > this.limitBytes) {
+      throw new KVStoreError(
+        'memory_limit',
+        `${what} needs ${bytes} bytes, but ${this.#owner} holds ${this.#usedBytes} of at most ` +
+          `${this.limitBytes} bytes`,
+        { key },
+      );
+    }
+    this.#usedBytes += bytes;
+  }
+
+  /** Gives `bytes` back. */
+  release(bytes: number): void {
+    this.#usedBytes -= bytes;
+  }
+}
+
+/** Bytes the machine, or the container around this process, can give. */
+export function machineBytes(): number {
+  const constrained = process.constrainedMemory();
+  const total = totalmem();
+  return constrained > 0 && constrained < total ? constrained : total;
+}
+
+/** Tensors made by this thread: at most what the machine has. Given back as they are collected. */
+const threadBudget = new MemoryBudget(machineBytes(), 'this thread');
+const collected = new FinalizationRegistry<number>((bytes) => threadBudget.release(bytes));
+
+let slab: SharedArrayBuffer | undefined;
+let slabUsed = 0;
+let largeCount = 0;
+
+/**
+ * Zero-filled shared memory for `length` elements of `dtype`, cache-line aligned, as layout.ts
+ * draws it. Throws `memory_limit` when the machine does not have that much.
+ */
+export function allocate(dtype: DType, length: number): TensorData {
+  const bytes = length * dtypeInfo(dtype).bytes;
+  return bytes <= smallTensorBytes
+    ? allocateSmall(dtype, length, padToLine(bytes))
+    : allocateLarge(dtype, length, bytes);
+}
+
+function allocateSmall(dtype: DType, length: number, paddedBytes: number): TensorData {
+  if (slab === undefined || slabUsed + paddedBytes > slabBytes) {
+    slab = newBuffer(slabBytes);
+    slabUsed = 0;
+  }
+  const view = viewOf(dtype, slab, slabUsed, length);
+  slabUsed += paddedBytes;
+  return view;
+}
+
+function allocateLarge(dtype: DType, length: number, bytes: number): TensorData {
+  const offset = staggerOf(largeCount);
+  const buffer = newBuffer(offset + padToLine(bytes) + lineBytes);
+  largeCount += 1;
+  return viewOf(dtype, buffer, offset, length);
+}
+
+function newBuffer(bytes: number): SharedArrayBuffer {
+  threadBudget.reserve(bytes, 'a tensor buffer');
+  try {
+    // Growable buffers start on a page, plain ones 16 bytes past one.
+    const buffer = new SharedArrayBuffer(bytes, { maxByteLength: bytes });
+    collected.register(buffer, bytes);
+    return buffer;
+  } catch (error) {
+    threadBudget.release(bytes);
+    throw new KVStoreError('memory_limit', `${bytes} bytes could not be allocated`, {
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,30 @@
+import { KVStoreError, show } from './errors.js';
+
+/** Throws `bad_argument` when `options` is no object or has a name outside of `allowed`. */
+export function assertOptions(options: unknown, allowed: readonly string[], where: string): void {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw new KVStoreError(
+      'bad_argument',
+      `${where} expected an options object, got ${show(options)}`,
+    );
+  }
+  const stranger = Object.keys(options).find((name) => !allowed.includes(name));
+  if (stranger === undefined) return;
+  const known = allowed.length === 0 ? 'no options' : `options ${allowed.join(', ')}`;
+  throw new KVStoreError('bad_argument', `${where} expected ${known}, got ${show(stranger)}`);
+}
+
+/** `value` if it is a number above 0 (`Infinity` too), else `bad_argument`. */
+export function positive(value: unknown, name: string): number {
+  if (typeof value === 'number' && value > 0) return value;
+  throw new KVStoreError('bad_argument', `${name} expected a number above 0, got ${show(value)}`);
+}
+
+/** `value` if it is an integer from 1 up, else `bad_argument`. */
+export function count(value: unknown, name: string): number {
+  if (Number.isSafeInteger(value) && (value as number) > 0) return value as number;
+  throw new KVStoreError(
+    'bad_argument',
+    `${name} expected an integer from 1 up, got ${show(value)}`,
+  );
+}

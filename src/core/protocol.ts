@@ -1,0 +1,107 @@
+import type { Failure } from './errors.js';
+import type { Key } from './keys.js';
+import type { CommonOptions, OptimizerSpec } from './optimizers/optimizer.js';
+import type { TensorHandle } from './tensor.js';
+import type { Consistency } from './types.js';
+
+/**
+ * Every message that crosses a thread. A device sends batches of requests and gets batches of
+ * replies; tensors travel as handles, so elements are never copied by a message.
+ */
+
+/** Position of a device among the workers of a store, from 0. */
+export type Rank = number;
+
+/** What one call says of one key: the values of a push, or the outs of a pull. */
+export interface WireGroup {
+  readonly key: Key;
+  /** A pull with no tensors asks for a fresh one. */
+  readonly tensors: readonly TensorHandle[];
+}
+
+/** How new versions are made when no optimizer is set. */
+export type UpdaterSource =
+  | { readonly kind: 'assign' }
+  /** A function of the device that asks, which knows it by `handle`; see the `update` reply. */
+  | { readonly kind: 'caller'; readonly handle: number }
+  /** The default export of a module; it runs in the coordinator. */
+  | { readonly kind: 'module'; readonly url: string };
+
+/** What a device can ask for. */
+export type RequestBody =
+  | { readonly type: 'init'; readonly values: readonly WireGroup[] }
+  | { readonly type: 'push'; readonly push: readonly WireGroup[] }
+  | { readonly type: 'pull'; readonly pull: readonly WireGroup[] }
+  | {
+      readonly type: 'pushpull';
+      readonly push: readonly WireGroup[];
+      readonly pull: readonly WireGroup[];
+    }
+  | {
+      readonly type: 'broadcast';
+      readonly values: readonly WireGroup[];
+      readonly pull: readonly WireGroup[];
+    }
+  | { readonly type: 'setUpdater'; readonly updater: UpdaterSource }
+  | { readonly type: 'setOptimizer'; readonly optimizer: OptimizerSpec }
+  | { readonly type: 'setHyper'; readonly options: Readonly<Record<string, unknown>> }
+  | { readonly type: 'barrier' }
+  /** The device goes in good order; what it still waits for is taken back. */
+  | { readonly type: 'leave' };
+
+/** A request with its number among those of its device, and when its device gives up. */
+export type Request = RequestBody & {
+  readonly id: number;
+  /** On the monotonic clock that all threads share, in milliseconds. */
+  readonly deadlineMs: number;
+};
+
+/** A device's answer to an `update` reply. It has no id: nothing is sent back for it. */
+export interface Updated {
+  readonly type: 'updated';
+  readonly update: number;
+  readonly failure?: Failure;
+}
+
+/** What a device sends. */
+export type ToCoordinator = Request | Updated;
+
+/** What the coordinator sends. */
+export type FromCoordinator =
+  /** The request is applied. `fresh` holds, in order, the tensors a pull asked to be made. */
+  | { readonly type: 'done'; readonly id: number; readonly fresh?: readonly TensorHandle[] }
+  /** The request is not applied, in the parts that `failure` names. */
+  | { readonly type: 'failed'; readonly id: number; readonly failure: Failure }
+  /** Run the updater function: `stored` is the scratch copy to edit. */
+  | {
+      readonly type: 'update';
+      readonly update: number;
+      readonly handle: number;
+      readonly key: Key;
+      readonly input: TensorHandle;
+      readonly stored: TensorHandle;
+    }
+  /** These keys exist from now on. */
+  | { readonly type: 'keys'; readonly keys: readonly Key[] }
+  /** This optimizer is set from now on; undefined: none. */
+  | { readonly type: 'optimizer'; readonly name?: string; readonly options?: CommonOptions };
+
+/** What becomes of open rounds when a device dies. */
+export type OnDeath = 'abort' | 'continue';
+
+/** How a coordinator behaves, fixed when its store is made. */
+export interface CoordinatorOptions {
+  /** Ranks 0 .. workers - 1 are live from the start. */
+  readonly workers: number;
+  readonly consistency: Consistency;
+  readonly onDeath: OnDeath;
+  /** Bytes that stored tensors, slots and scratch may take. */
+  readonly memoryLimit: number;
+  /** The status block of layout.ts. */
+  readonly status: SharedArrayBuffer;
+}
+
+/** Milliseconds on the monotonic clock that all threads of the process share. */
+export function monotonicMs(): number {
+  return Number(process.hrtime.bigint()) / 1e6;
+}

@@ -1,0 +1,46 @@
+import { KVStoreError, show } from './errors.js';
+
+/** When the round of a key closes: once every worker has pushed, or at each push. */
+export type Consistency = 'sync' | 'async';
+
+/** How a store type behaves. */
+export interface StoreType {
+  /** The name it was asked for, in lower case. */
+  readonly name: string;
+  readonly consistency: Consistency;
+  /** Whether it is for one caller or for a group of workers. */
+  readonly distributed: boolean;
+}
+
+const local = { consistency: 'sync', distributed: false } as const;
+const sync = { consistency: 'sync', distributed: true } as const;
+const async = { consistency: 'async', distributed: true } as const;
+
+/** Names of today, and those that MXNet still accepts for the same things. */
+const types = new Map<string, Omit<StoreType, 'name'>>([
+  ['local', local],
+  ['local_update_cpu', local],
+  ['local_allreduce_cpu', local],
+  ['device', local],
+  ['local_allreduce_device', local],
+  ['dist', sync],
+  ['dist_sync', sync],
+  ['dist_device_sync', sync],
+  ['dist_sync_device', sync],
+  ['dist_async', async],
+  ['dist_async_device', async],
+]);
+
+/** The type called `name`, in any case. Throws `unknown_type`; `unsupported` for one to come. */
+export function storeType(name: unknown): StoreType {
+  const lower = typeof name === 'string' ? name.toLowerCase() : '';
+  const type = types.get(lower);
+  if (type) return { name: lower, ...type };
+  if (lower === 'dist_ssp') {
+    throw new KVStoreError('unsupported', 'store type dist_ssp is not in this release');
+  }
+  throw new KVStoreError(
+    'unknown_type',
+    `expected a store type (${[...types.keys()].join(', ')}), got ${show(name)}`,
+  );
+}

@@ -1,0 +1,41 @@
+/**
+ * tensorkv: a key-value store of tensors for the worker threads of one process.
+ *
+ * Module map, from a call to the metal; each layer imports only those below it:
+ *
+ * - `store.ts`, `kv-store.ts`: `createKVStore` and what its stores can do. A call is checked, grouped
+ *   by key and sent as one request. `launch.ts`, `worker-program.ts`: the same for a group of workers,
+ *   one program per device thread.
+ * - `../actors/plane.ts`: what a store stands on. `mailbox.ts` bounds and numbers requests;
+ *   `coordinator.ts` is the actor that orders, sums and updates; `supervisor.ts`, `device-group.ts` and
+ *   `thread.ts` start, watch and stop threads.
+ * - `../native/kernels.ts`: the one door to C++, with a TypeScript reference of each kernel.
+ * - `core/`: tensors, keys, errors, messages, optimizers. Pure: no threads, no addon.
+ */
+export type { Device } from './core/devices.js';
+export type { DType } from './core/dtypes.js';
+export type { ErrorCode } from './core/errors.js';
+export type { Key } from './core/keys.js';
+export type { CommonOptions, OptimizerSpec } from './core/optimizers/optimizer.js';
+export type { SgdOptions } from './core/optimizers/sgd.js';
+export type { OnDeath } from './core/protocol.js';
+export type { Shape } from './core/shape.js';
+export type { NestedNumbers, TensorHandle, TensorOptions } from './core/tensor.js';
+export type { Updater } from './core/updaters.js';
+export type { Keys, PullOptions, PushOptions, Tensors } from './call-arguments.js';
+export type { Capability } from './kv-store.js';
+export type { WorkerGroup, GroupEvent, LaunchOptions } from './launch.js';
+export type { OptimizerView } from './live-optimizer.js';
+export type { KVStoreStats } from './statistics.js';
+export type { KVStoreOptions } from './store.js';
+export type { WorkerContext, WorkerProgram } from './worker-program.js';
+
+export { cpu, cuda } from './core/devices.js';
+export { KVStoreError } from './core/errors.js';
+export { optim } from './core/optimizers/registry.js';
+export { full, ones, Tensor, tensor, zeros } from './core/tensor.js';
+export { unsharedView } from './interop.js';
+export { KVStore } from './kv-store.js';
+export { launch } from './launch.js';
+export { createKVStore } from './store.js';
+export { defineWorker } from './worker-program.js';

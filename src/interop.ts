@@ -1,0 +1,21 @@
+import { kernels, nativeMissingReason } from '../native/kernels.js';
+import { KVStoreError } from './core/errors.js';
+import { Tensor } from './core/tensor.js';
+
+/**
+ * A typed array over the same bytes whose `buffer` is a plain `ArrayBuffer`, for libraries that
+ * refuse shared memory. Writes are seen on both sides. Throws `native_unavailable` without the addon.
+ */
+export function unsharedView(source: Tensor): Tensor['data'];
+export function unsharedView<View extends Tensor['data'] | Uint8Array>(source: View): View;
+export function unsharedView(
+  source: Tensor | Tensor['data'] | Uint8Array,
+): Tensor['data'] | Uint8Array {
+  if (kernels.name !== 'native') {
+    throw new KVStoreError(
+      'native_unavailable',
+      `unsharedView expected the native addon, which is missing: ${nativeMissingReason ?? 'switched off'}`,
+    );
+  }
+  return kernels.unsharedView(source instanceof Tensor ? source.data : source);
+}

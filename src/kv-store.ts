@@ -1,0 +1,348 @@
+import type { Plane, PlaneOptions } from '../actors/plane.js';
+import {
+  checkCall,
+  onDevices,
+  optimizerSpec,
+  toWire,
+  type Keys,
+  type PullOptions,
+  type PushOptions,
+  type Tensors,
+} from './call-arguments.js';
+import { KVStoreError, show, toFailure, type Failure } from './core/errors.js';
+import { groupByKey, keyList, onePerKey, type Key } from './core/keys.js';
+import { optimizerNamed } from './core/optimizers/registry.js';
+import type { OptimizerSpec } from './core/optimizers/optimizer.js';
+import type { FromCoordinator, RequestBody, UpdaterSource, WireGroup } from './core/protocol.js';
+import { Tensor } from './core/tensor.js';
+import type { StoreType } from './core/types.js';
+import { runUpdater, type Updater } from './core/updaters.js';
+import { LiveOptimizer, type OptimizerView } from './live-optimizer.js';
+import { Statistics, type KVStoreStats } from './statistics.js';
+
+/** What a store hears from its plane. */
+export type PlaneHandlers = Pick<PlaneOptions, 'onUpdate' | 'onNotice'>;
+
+/** What a store is, fixed when it is made. */
+export interface StoreIdentity {
+  readonly type: StoreType;
+  readonly rank: number;
+  readonly numWorkers: number;
+  readonly devices: number | undefined;
+  readonly status: SharedArrayBuffer;
+}
+
+/** What `isCapable` can be asked about. */
+export type Capability = 'optimizer' | 'compression' | 'row_sparse';
+
+const capabilities: Readonly<Record<Capability, boolean>> = {
+  optimizer: true,
+  compression: false,
+  row_sparse: false,
+};
+
+/**
+ * A store of tensors under keys, as one caller or one worker sees it. Made by `createKVStore` and
+ * handed to workers by `launch`. Every call returns a promise at once; calls on a key take effect in
+ * the order they were made; a rejected call was not applied.
+ */
+export class KVStore implements AsyncDisposable {
+  readonly #identity: StoreIdentity;
+  readonly #statistics: Statistics;
+  readonly #keys = new Set<Key>();
+  readonly #updaters = new Map<number, Updater>();
+  readonly #calls = new Set<Promise<unknown>>();
+  #plane!: Plane;
+  #optimizer: LiveOptimizer | undefined;
+  #lastUpdater = 0;
+  #closing: Promise<void> | undefined;
+
+  private constructor(identity: StoreIdentity) {
+    this.#identity = identity;
+    this.#statistics = new Statistics(identity.status);
+  }
+
+  /** A store on the plane that `open` makes. */
+  static async open(
+    open: (handlers: PlaneHandlers) => Plane | Promise<Plane>,
+    identity: StoreIdentity,
+  ): Promise<KVStore> {
+    const store = new KVStore(identity);
+    store.#plane = await open({
+      onUpdate: (update) => store.#runUpdater(update),
+      onNotice: (notice) => store.#hear(notice),
+    });
+    return store;
+  }
+
+  /** The name the store was made with, in lower case. */
+  get type(): string {
+    return this.#identity.type.name;
+  }
+
+  /** This worker among `numWorkers`, from 0. */
+  get rank(): number {
+    return this.#identity.rank;
+  }
+
+  get numWorkers(): number {
+    return this.#identity.numWorkers;
+  }
+
+  /** The store's keys, in order of init. */
+  get keys(): readonly Key[] {
+    return [...this.#keys];
+  }
+
+  /**
+   * The optimizer in force: its options can be read, and set at any time; a change holds for every
+   * push made after it. Throws `no_optimizer` when none is set, `bad_optimizer` for a bad value.
+   */
+  get optimizer(): OptimizerView {
+    if (this.#optimizer) return this.#optimizer.view;
+    throw new KVStoreError(
+      'no_optimizer',
+      'kv.optimizer expected setOptimizer to be called before',
+    );
+  }
+
+  /**
+   * Copies a value in under each new key; a list is all or nothing. Among workers rank 0's values
+   * count. Rejects with `duplicate_key`, `bad_key_type`, `mixed_key_types`, `length_mismatch`,
+   * `memory_limit`.
+   */
+  init(keys: Keys, values: Tensor | readonly Tensor[]): Promise<void> {
+    return this.#call(async () => {
+      await this.#request({ type: 'init', values: this.#initGroups(keys, values) });
+    });
+  }
+
+  /**
+   * Adds the values of a key in order, then updates the stored tensor once: with the updater or
+   * optimizer, or by replacing it. Resolves when it is applied; the values may then be reused.
+   * Rejects with `unknown_key`, `shape_mismatch`, `dtype_mismatch`, `length_mismatch`,
+   * `updater_error`, `updater_required`, `timeout`, `peer_dead`.
+   */
+  push(keys: Keys, values: Tensors, options: PushOptions = {}): Promise<void> {
+    return this.#call(async () => {
+      checkCall(options, [], 'push');
+      await this.#request({ type: 'push', push: this.#pushed(keys, values) });
+    });
+  }
+
+  /**
+   * Writes the stored tensor to every out and resolves with `out`; without one, with a fresh tensor
+   * per key. Sees every push that this caller made before. Rejects as `push` does.
+   */
+  pull(key: Key, options?: PushOptions): Promise<Tensor>;
+  pull(keys: readonly Key[], options?: PushOptions): Promise<Tensor[]>;
+  pull<Out extends Tensors>(keys: Keys, options: { readonly out: Out } & PushOptions): Promise<Out>;
+  pull(keys: Keys, options: PullOptions = {}): Promise<Tensors> {
+    return this.#call(async () => {
+      checkCall(options, ['out'], 'pull');
+      const { out } = options;
+      if (out !== undefined) {
+        await this.#request({ type: 'pull', pull: this.#pulled(keys, out) });
+        return out;
+      }
+      const pull = keyList(keys).map((key) => ({ key, tensors: [] }));
+      const { fresh = [] } = await this.#request({ type: 'pull', pull });
+      const tensors = fresh.map((handle) => Tensor.fromHandle(handle));
+      return Array.isArray(keys) ? tensors : tensors[0]!;
+    });
+  }
+
+  /**
+   * All pushes of the call, then all its pulls; into the values themselves when there is no `out`.
+   * Resolves with what was written to. Rejects as `push` and `pull` do.
+   */
+  pushpull<Out extends Tensors>(
+    keys: Keys,
+    values: Tensors,
+    options: { readonly out: Out } & PushOptions,
+  ): Promise<Out>;
+  pushpull<Values extends Tensors>(
+    keys: Keys,
+    values: Values,
+    options?: PushOptions,
+  ): Promise<Values>;
+  pushpull(keys: Keys, values: Tensors, options: PullOptions = {}): Promise<Tensors> {
+    return this.#call(async () => {
+      checkCall(options, ['out'], 'pushpull');
+      const out = options.out ?? values;
+      const push = this.#pushed(keys, values);
+      await this.#request({ type: 'pushpull', push, pull: this.#pulled(keys, out) });
+      return out;
+    });
+  }
+
+  /** `init`, then a pull to every out. Rejects as they do. */
+  broadcast<Out extends Tensors>(
+    keys: Keys,
+    values: Tensor | readonly Tensor[],
+    options: { readonly out: Out } & PushOptions,
+  ): Promise<Out> {
+    return this.#call(async () => {
+      checkCall(options, ['out'], 'broadcast');
+      const initial = this.#initGroups(keys, values);
+      const pull = this.#pulled(keys, options.out);
+      await this.#request({ type: 'broadcast', values: initial, pull });
+      return options.out;
+    });
+  }
+
+  /**
+   * Sets how a round's sum changes the stored tensor: a function, which runs on this thread; the URL
+   * of a module whose default export is one, which runs in the coordinator; or undefined, for the
+   * sum to replace the stored tensor. Replaces an optimizer. Among workers rank 0's counts. Rejects
+   * with `bad_updater`.
+   */
+  setUpdater(updater: Updater | URL | string | undefined): Promise<void> {
+    return this.#call(async () => {
+      const source = this.#updaterSource(updater);
+      await this.#request({ type: 'setUpdater', updater: source });
+      for (const handle of this.#updaters.keys()) {
+        if (source.kind !== 'caller' || handle < source.handle) this.#updaters.delete(handle);
+      }
+    });
+  }
+
+  /**
+   * Sets the optimizer that updates every key from now on: `optim.sgd({ lr: 0.1 })`, or its name and
+   * options. Replaces an updater. Among workers rank 0's counts. Rejects with `unknown_optimizer`,
+   * `bad_optimizer`.
+   */
+  setOptimizer(optimizer: OptimizerSpec | string, options?: object): Promise<void> {
+    return this.#call(async () => {
+      const spec = optimizerSpec(optimizer, options);
+      optimizerNamed(spec.name).resolve(spec.options);
+      await this.#request({ type: 'setOptimizer', optimizer: spec });
+    });
+  }
+
+  /** Whether this store can do a thing that not every store can. Throws `unknown_capability`. */
+  isCapable(capability: Capability): boolean {
+    if (Object.hasOwn(capabilities, capability)) return capabilities[capability];
+    const names = Object.keys(capabilities).join(', ');
+    throw new KVStoreError(
+      'unknown_capability',
+      `isCapable expected one of ${names}, got ${show(capability)}`,
+    );
+  }
+
+  /** Resolves once every live worker is here. Rejects with `peer_dead` or `timeout`. */
+  barrier(): Promise<void> {
+    return this.#call(async () => {
+      await this.#request({ type: 'barrier' });
+    });
+  }
+
+  /** Resolves once every call made before has ended, well or not. */
+  async flush(): Promise<void> {
+    await Promise.allSettled([...this.#calls]);
+  }
+
+  /** Workers that died: ended without leaving in good order. */
+  numDeadNodes(): number {
+    return this.#statistics.read(0).dead;
+  }
+
+  /** Counts of this caller's calls and of the whole store, as they are now. */
+  stats(): KVStoreStats {
+    return this.#statistics.read(this.#plane.inFlight);
+  }
+
+  /**
+   * Ends the store and all that it started. A worker's open calls are taken back with `closed`; a
+   * single caller's finish first. Later calls reject with `closed`. May be called again.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #close(): Promise<void> {
+    if (this.#identity.numWorkers === 1) await this.flush();
+    await this.#plane.request({ type: 'leave' }).catch(() => undefined);
+    await this.#plane.stop();
+  }
+
+  /** Runs a call so that what it throws is a rejection, and `flush` knows of it. */
+  #call<T>(run: () => Promise<T>): Promise<T> {
+    const call = this.#closing
+      ? Promise.reject(new KVStoreError('closed', 'expected an open store, but it was closed'))
+      : run();
+    this.#calls.add(call);
+    const forget = (): void => void this.#calls.delete(call);
+    call.then(forget, forget);
+    return call;
+  }
+
+  #request(body: RequestBody): ReturnType<Plane['request']> {
+    return this.#plane.request(body);
+  }
+
+  #initGroups(keys: Keys, values: Tensor | readonly Tensor[]): WireGroup[] {
+    const one = onePerKey(keys, values);
+    return one.keys.map((key, i) => ({ key, tensors: [one.values[i]!.handle()] }));
+  }
+
+  #pushed(keys: Keys, values: Tensors): WireGroup[] {
+    const groups = onDevices(groupByKey(keys, values, 'values'), this.#identity.devices);
+    this.#statistics.pushed(groups);
+    return groups.map(toWire);
+  }
+
+  #pulled(keys: Keys, outs: Tensors): WireGroup[] {
+    const groups = onDevices(groupByKey(keys, outs, 'outs'), this.#identity.devices);
+    this.#statistics.pulled(groups);
+    return groups.map(toWire);
+  }
+
+  #updaterSource(updater: unknown): UpdaterSource {
+    if (updater === undefined || updater === null) return { kind: 'assign' };
+    if (typeof updater === 'function') {
+      this.#lastUpdater += 1;
+      this.#updaters.set(this.#lastUpdater, updater as Updater);
+      return { kind: 'caller', handle: this.#lastUpdater };
+    }
+    if (updater instanceof URL || (typeof updater === 'string' && URL.canParse(updater))) {
+      return { kind: 'module', url: String(updater) };
+    }
+    throw new KVStoreError(
+      'bad_updater',
+      `setUpdater expected a function or the URL of a module, got ${show(updater)}`,
+    );
+  }
+
+  #runUpdater(update: FromCoordinator & { readonly type: 'update' }): Failure | undefined {
+    try {
+      const updater = this.#updaters.get(update.handle)!;
+      const [input, stored] = [Tensor.fromHandle(update.input), Tensor.fromHandle(update.stored)];
+      runUpdater(updater, update.key, input, stored);
+      return undefined;
+    } catch (error) {
+      return toFailure(error, 'updater_error');
+    }
+  }
+
+  #hear(notice: FromCoordinator & { readonly type: 'keys' | 'optimizer' }): void {
+    if (notice.type === 'keys') {
+      for (const key of notice.keys) this.#keys.add(key);
+    } else if (notice.name === undefined) {
+      this.#optimizer = undefined;
+    } else if (this.#optimizer?.name === notice.name) {
+      this.#optimizer.replace(notice.options!);
+    } else {
+      this.#optimizer = new LiveOptimizer(notice.name, notice.options!, (options) =>
+        this.#call(async () => {
+          await this.#request({ type: 'setHyper', options });
+        }),
+      );
+    }
+  }
+}

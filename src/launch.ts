@@ -1,0 +1,97 @@
+import { DeviceGroup, type DeviceEvent } from '../actors/device-group.js';
+import { KVStoreError, show } from './core/errors.js';
+import { assertOptions, count } from './core/options.js';
+import type { OnDeath } from './core/protocol.js';
+import { storeType } from './core/types.js';
+import { packTensors, unpackTensors } from './marshal.js';
+import { commonSettings } from './store.js';
+import type { ProgramStart } from './worker-program.js';
+
+/** Options of `launch`. */
+export interface LaunchOptions {
+  /** How many devices, each on a thread of its own. */
+  readonly devices: number;
+  /** A `dist_*` store type. Default `dist_sync`. */
+  readonly type?: string;
+  /** Given to every program. Tensors in it are shared, everything else is copied. */
+  readonly args?: unknown;
+  /** Bytes that stored tensors, optimizer slots and scratch may take. Default: the machine's. */
+  readonly memoryLimit?: number;
+  /** What becomes of open rounds when a device dies. Default `abort`. */
+  readonly onDeath?: OnDeath;
+  /** How long a call may wait for other devices, in milliseconds. Default 300,000. */
+  readonly timeoutMs?: number;
+}
+
+/** Something that happened in a group. */
+export type GroupEvent = DeviceEvent;
+
+/** Devices at work. Iterate over it for its events; await `done` for its results. */
+export interface WorkerGroup<Result = unknown> extends AsyncIterable<GroupEvent>, AsyncDisposable {
+  /**
+   * One result per rank. Rejects with `peer_dead` when a device was lost (under
+   * `onDeath: 'continue'` its result is undefined instead), with `closed` after `stop`.
+   */
+  readonly done: Promise<Result[]>;
+  /** Ends all devices that still run. */
+  stop(): Promise<void>;
+}
+
+const optionNames = ['devices', 'type', 'args', 'memoryLimit', 'onDeath', 'timeoutMs'];
+
+/**
+ * Starts one thread per device, each running the program that the module at `url` exports (see
+ * `defineWorker`), around one store. Rejects with `bad_argument`, `unknown_type`, `unsupported`.
+ */
+export async function launch<Result = unknown>(
+  url: URL | string,
+  options: LaunchOptions,
+): Promise<WorkerGroup<Result>> {
+  assertOptions(options, optionNames, 'launch');
+  if (!(url instanceof URL) && !(typeof url === 'string' && URL.canParse(url))) {
+    throw new KVStoreError(
+      'bad_argument',
+      `launch expected the URL of a module, such as new URL('./worker.js', import.meta.url), ` +
+        `got ${show(url)}`,
+    );
+  }
+  const type = storeType(options.type ?? 'dist_sync');
+  if (!type.distributed) {
+    throw new KVStoreError(
+      'bad_argument',
+      `launch expected a dist_* store type, got ${show(type.name)}`,
+    );
+  }
+  const { coordinator, timeoutMs } = commonSettings(
+    type,
+    count(options.devices, 'devices'),
+    options,
+  );
+  const program: ProgramStart = {
+    module: String(url),
+    type: type.name,
+    timeoutMs,
+    args: packTensors(options.args),
+  };
+  const entry = new URL('./device-thread.js', import.meta.url);
+  return asGroup<Result>(DeviceGroup.start({ entry, program, coordinator }));
+}
+
+function asGroup<Result>(devices: DeviceGroup<ProgramStart>): WorkerGroup<Result> {
+  const done = devices.done.then((results) => results.map(unpackTensors) as Result[]);
+  done.catch(() => undefined); // Seen in the events too, see DeviceGroup.
+  return {
+    done,
+    stop: () => devices.stop(),
+    [Symbol.asyncDispose]: () => devices.stop(),
+    [Symbol.asyncIterator]: () => unpacked(devices.events),
+  };
+}
+
+async function* unpacked(events: AsyncIterable<DeviceEvent>): AsyncGenerator<GroupEvent, void> {
+  for await (const event of events) {
+    if (event.type === 'report') yield { ...event, data: unpackTensors(event.data) };
+    else if (event.type === 'finished') yield { ...event, result: unpackTensors(event.result) };
+    else yield event;
+  }
+}

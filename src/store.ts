@@ -1,0 +1,93 @@
+import { inlinePlane, threadPlane, type Plane } from '../actors/plane.js';
+import { KVStoreError, show } from './core/errors.js';
+import { statusBytes } from './core/layout.js';
+import { machineBytes } from './core/memory.js';
+import { assertOptions, count, positive } from './core/options.js';
+import type { CoordinatorOptions, OnDeath } from './core/protocol.js';
+import { storeType, type StoreType } from './core/types.js';
+import { KVStore, type PlaneHandlers } from './kv-store.js';
+
+/** Options of `createKVStore`; all have defaults. */
+export interface KVStoreOptions {
+  /** Bytes that stored tensors, optimizer slots and scratch may take. Default: the machine's. */
+  readonly memoryLimit?: number;
+  /** How many devices values and outs may live on: cpu(0) up to cpu(devices - 1). Default: any. */
+  readonly devices?: number;
+  /** What becomes of open rounds when a device dies. Default `abort`. */
+  readonly onDeath?: OnDeath;
+  /** How long a call may wait for other devices, in milliseconds. Default 300,000. */
+  readonly timeoutMs?: number;
+  /**
+   * Where the coordinator runs: on a thread of its own (default), or `inline` on the caller's
+   * thread, which saves the hop but makes the caller wait while large tensors are summed.
+   */
+  readonly coordinator?: 'thread' | 'inline';
+}
+
+/** Options that a store and a group of workers share, checked and completed. */
+export interface CommonSettings {
+  readonly timeoutMs: number;
+  readonly coordinator: CoordinatorOptions;
+}
+
+const optionNames = ['memoryLimit', 'devices', 'onDeath', 'timeoutMs', 'coordinator'];
+
+/**
+ * Opens a store for one caller. A `dist_*` type made here is a group of one; many workers come from
+ * `launch`. Rejects with `unknown_type`, `unsupported` or `bad_argument`.
+ */
+export async function createKVStore(
+  type = 'local',
+  options: KVStoreOptions = {},
+): Promise<KVStore> {
+  const checkedType = storeType(type);
+  assertOptions(options, optionNames, 'createKVStore');
+  const { timeoutMs, coordinator } = commonSettings(checkedType, 1, options);
+  const where = options.coordinator ?? 'thread';
+  if (where !== 'thread' && where !== 'inline') {
+    throw new KVStoreError(
+      'bad_argument',
+      `coordinator expected "thread" or "inline", got ${show(where)}`,
+    );
+  }
+  const devices = options.devices === undefined ? undefined : count(options.devices, 'devices');
+  const open = async (handlers: PlaneHandlers): Promise<Plane> =>
+    where === 'inline'
+      ? inlinePlane(coordinator, { timeoutMs, ...handlers })
+      : threadPlane(coordinator, { timeoutMs, ...handlers });
+  return KVStore.open(open, {
+    type: checkedType,
+    rank: 0,
+    numWorkers: 1,
+    devices,
+    status: coordinator.status,
+  });
+}
+
+/** Checks the options that stores and groups share. Throws `bad_argument`, `unsupported`. */
+export function commonSettings(
+  type: StoreType,
+  workers: number,
+  options: Pick<KVStoreOptions, 'memoryLimit' | 'onDeath' | 'timeoutMs'>,
+): CommonSettings {
+  const onDeath: string = options.onDeath ?? 'abort';
+  if (onDeath === 'restart') {
+    throw new KVStoreError('unsupported', 'onDeath "restart" is not in this release');
+  }
+  if (onDeath !== 'abort' && onDeath !== 'continue') {
+    throw new KVStoreError(
+      'bad_argument',
+      `onDeath expected "abort" or "continue", got ${show(onDeath)}`,
+    );
+  }
+  return {
+    timeoutMs: positive(options.timeoutMs ?? 300_000, 'timeoutMs'),
+    coordinator: {
+      workers,
+      consistency: type.consistency,
+      onDeath,
+      memoryLimit: positive(options.memoryLimit ?? machineBytes(), 'memoryLimit'),
+      status: new SharedArrayBuffer(statusBytes),
+    },
+  };
+}
