@@ -6,8 +6,8 @@ import {
   type CoordinatorOptions,
   type FromCoordinator,
   type Rank,
-  type ToCoordinator,
 } from '../src/core/protocol.js';
+import { BindingTable, type BoundMessage } from './bindings.js';
 import { Coordinator } from './coordinator.js';
 import { importUpdater } from './updater-module.js';
 
@@ -56,8 +56,9 @@ export function hostCoordinator(options: CoordinatorOptions): CoordinatorControl
   return {
     join: (rank, port) => {
       ports.set(rank, port);
-      port.on('message', (batch: readonly ToCoordinator[]) => {
-        for (const message of batch) coordinator.receive(rank, message);
+      const bindings = new BindingTable();
+      port.on('message', (batch: readonly BoundMessage[]) => {
+        for (const message of bindings.decode(batch)) coordinator.receive(rank, message);
         flush();
       });
     },

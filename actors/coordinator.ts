@@ -270,7 +270,7 @@ export class Coordinator implements Actor<ToCoordinator> {
 
   /** Writes the status block, which devices read without asking. */
   #publish(): void {
-    Atomics.store(this.#words, statusWord.live, this.#members.liveCount);
+    Atomics.store(this.#words, statusWord.live, this.#members.live().length);
     Atomics.store(this.#words, statusWord.dead, this.#members.deadCount);
     Atomics.store(this.#words, statusWord.keys, this.#keys.size);
     Atomics.store(this.#counters, statusCounter.bytes, BigInt(this.#budget.usedBytes));

@@ -1,4 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
+import { Binder } from './bindings.js';
 import type { FromCoordinator, ToCoordinator } from '../src/core/protocol.js';
 
 /** The way from one device to its coordinator and back, in batches, in order. */
@@ -12,8 +13,9 @@ export interface Link {
 
 /** A link over a message port; the coordinator's side of it is in `coordinator-host.ts`. */
 export function portLink(port: MessagePort): Link {
+  const binder = new Binder();
   return {
-    post: (batch) => port.postMessage(batch),
+    post: (batch) => port.postMessage(binder.encode(batch)),
     listen: (onBatch) => {
       port.on('message', onBatch);
       port.unref(); // Listening refs the port, but an idle store must not keep an app running.

@@ -8,10 +8,14 @@ export class Members {
   readonly #states: State[];
   readonly #causes = new Map<Rank, string>();
   readonly #onDeath: OnDeath;
+  /** Asked for at every push, changed at a death: kept ready. */
+  #live: readonly Rank[] = [];
+  #fatal: readonly Rank[] = [];
 
   constructor(workers: number, onDeath: OnDeath) {
     this.#states = Array.from({ length: workers }, () => 'live');
     this.#onDeath = onDeath;
+    this.#sort();
   }
 
   /** Marks `rank` as gone: dead of `cause`, or in good order without one. Once only. */
@@ -19,6 +23,7 @@ export class Members {
     if (this.#states[rank] !== 'live') return false;
     this.#states[rank] = cause === undefined ? 'left' : 'dead';
     if (cause !== undefined) this.#causes.set(rank, cause);
+    this.#sort();
     return true;
   }
 
@@ -27,17 +32,13 @@ export class Members {
   }
 
   /** Live ranks, ascending. */
-  live(): Rank[] {
-    return this.#inState('live');
+  live(): readonly Rank[] {
+    return this.#live;
   }
 
   /** Dead ranks whose absence ends what waits for everyone; none under `onDeath: 'continue'`. */
-  fatal(): Rank[] {
-    return this.#onDeath === 'abort' ? this.#inState('dead') : [];
-  }
-
-  get liveCount(): number {
-    return this.live().length;
+  fatal(): readonly Rank[] {
+    return this.#fatal;
   }
 
   get deadCount(): number {
@@ -52,6 +53,11 @@ export class Members {
       key,
       rank,
     });
+  }
+
+  #sort(): void {
+    this.#live = this.#inState('live');
+    this.#fatal = this.#onDeath === 'abort' ? this.#inState('dead') : [];
   }
 
   #inState(state: State): Rank[] {

@@ -2,7 +2,6 @@ import { KVStoreError, show, showKey } from './core/errors.js';
 import type { Group, Key } from './core/keys.js';
 import type { OptimizerSpec } from './core/optimizers/optimizer.js';
 import { assertOptions } from './core/options.js';
-import type { WireGroup } from './core/protocol.js';
 import type { Tensor } from './core/tensor.js';
 
 /** Keys of a call: one, or a list. */
@@ -35,11 +34,6 @@ export function onDevices(groups: Group[], devices: number | undefined): Group[]
     );
   }
   return groups;
-}
-
-/** A group as it crosses threads. */
-export function toWire({ key, tensors }: Group): WireGroup {
-  return { key, tensors: tensors.map((each) => each.handle()) };
 }
 
 /** What `setOptimizer` was given, as a name and options. Throws `bad_optimizer`. */

@@ -3,7 +3,6 @@ import {
   checkCall,
   onDevices,
   optimizerSpec,
-  toWire,
   type Keys,
   type PullOptions,
   type PushOptions,
@@ -288,19 +287,19 @@ export class KVStore implements AsyncDisposable {
 
   #initGroups(keys: Keys, values: Tensor | readonly Tensor[]): WireGroup[] {
     const one = onePerKey(keys, values);
-    return one.keys.map((key, i) => ({ key, tensors: [one.values[i]!.handle()] }));
+    return one.keys.map((key, i) => ({ key, tensors: [one.values[i]!] }));
   }
 
   #pushed(keys: Keys, values: Tensors): WireGroup[] {
     const groups = onDevices(groupByKey(keys, values, 'values'), this.#identity.devices);
     this.#statistics.pushed(groups);
-    return groups.map(toWire);
+    return groups;
   }
 
   #pulled(keys: Keys, outs: Tensors): WireGroup[] {
     const groups = onDevices(groupByKey(keys, outs, 'outs'), this.#identity.devices);
     this.#statistics.pulled(groups);
-    return groups.map(toWire);
+    return groups;
   }
 
   #updaterSource(updater: unknown): UpdaterSource {

@@ -8,12 +8,12 @@ export interface Device {
 
 /** The simulated device `index`. All of them share the machine's memory. */
 export function cpu(index = 0): Device {
-  return { type: 'cpu', index: checkIndex('cpu', index) };
+  return Object.freeze({ type: 'cpu', index: checkIndex('cpu', index) });
 }
 
 /** The CUDA device `index`. Tensors on it need a CUDA build, see `assertDevice`. */
 export function cuda(index = 0): Device {
-  return { type: 'cuda', index: checkIndex('cuda', index) };
+  return Object.freeze({ type: 'cuda', index: checkIndex('cuda', index) });
 }
 
 /** Throws `bad_argument` for what is no device, `cuda_unavailable` for one this build lacks. */
