@@ -8,16 +8,17 @@ import {
   type PushOptions,
   type Tensors,
 } from './call-arguments.js';
-import { KVStoreError, show, toFailure, type Failure } from './core/errors.js';
+import { KVStoreError, show } from './core/errors.js';
 import { groupByKey, keyList, onePerKey, type Key } from './core/keys.js';
 import { optimizerNamed } from './core/optimizers/registry.js';
 import type { OptimizerSpec } from './core/optimizers/optimizer.js';
-import type { FromCoordinator, RequestBody, UpdaterSource, WireGroup } from './core/protocol.js';
+import type { FromCoordinator, RequestBody, WireGroup } from './core/protocol.js';
 import { Tensor } from './core/tensor.js';
 import type { StoreType } from './core/types.js';
-import { runUpdater, type Updater } from './core/updaters.js';
+import type { Updater } from './core/updaters.js';
 import { LiveOptimizer, type OptimizerView } from './live-optimizer.js';
 import { Statistics, type KVStoreStats } from './statistics.js';
+import { UpdaterTable } from './updater-table.js';
 
 /** What a store hears from its plane. */
 export type PlaneHandlers = Pick<PlaneOptions, 'onUpdate' | 'onNotice'>;
@@ -49,11 +50,10 @@ export class KVStore implements AsyncDisposable {
   readonly #identity: StoreIdentity;
   readonly #statistics: Statistics;
   readonly #keys = new Set<Key>();
-  readonly #updaters = new Map<number, Updater>();
+  readonly #updaters = new UpdaterTable();
   readonly #calls = new Set<Promise<unknown>>();
   #plane!: Plane;
   #optimizer: LiveOptimizer | undefined;
-  #lastUpdater = 0;
   #closing: Promise<void> | undefined;
 
   private constructor(identity: StoreIdentity) {
@@ -68,7 +68,7 @@ export class KVStore implements AsyncDisposable {
   ): Promise<KVStore> {
     const store = new KVStore(identity);
     store.#plane = await open({
-      onUpdate: (update) => store.#runUpdater(update),
+      onUpdate: (update) => store.#updaters.run(update),
       onNotice: (notice) => store.#hear(notice),
     });
     return store;
@@ -147,6 +147,7 @@ export class KVStore implements AsyncDisposable {
       const pull = keyList(keys).map((key) => ({ key, tensors: [] }));
       const { fresh = [] } = await this.#request({ type: 'pull', pull });
       const tensors = fresh.map((handle) => Tensor.fromHandle(handle));
+      this.#statistics.pulled([{ tensors }]);
       return Array.isArray(keys) ? tensors : tensors[0]!;
     });
   }
@@ -198,11 +199,9 @@ export class KVStore implements AsyncDisposable {
    */
   setUpdater(updater: Updater | URL | string | undefined): Promise<void> {
     return this.#call(async () => {
-      const source = this.#updaterSource(updater);
+      const source = this.#updaters.add(updater);
       await this.#request({ type: 'setUpdater', updater: source });
-      for (const handle of this.#updaters.keys()) {
-        if (source.kind !== 'caller' || handle < source.handle) this.#updaters.delete(handle);
-      }
+      this.#updaters.inForce(source);
     });
   }
 
@@ -300,33 +299,6 @@ export class KVStore implements AsyncDisposable {
     const groups = onDevices(groupByKey(keys, outs, 'outs'), this.#identity.devices);
     this.#statistics.pulled(groups);
     return groups;
-  }
-
-  #updaterSource(updater: unknown): UpdaterSource {
-    if (updater === undefined || updater === null) return { kind: 'assign' };
-    if (typeof updater === 'function') {
-      this.#lastUpdater += 1;
-      this.#updaters.set(this.#lastUpdater, updater as Updater);
-      return { kind: 'caller', handle: this.#lastUpdater };
-    }
-    if (updater instanceof URL || (typeof updater === 'string' && URL.canParse(updater))) {
-      return { kind: 'module', url: String(updater) };
-    }
-    throw new KVStoreError(
-      'bad_updater',
-      `setUpdater expected a function or the URL of a module, got ${show(updater)}`,
-    );
-  }
-
-  #runUpdater(update: FromCoordinator & { readonly type: 'update' }): Failure | undefined {
-    try {
-      const updater = this.#updaters.get(update.handle)!;
-      const [input, stored] = [Tensor.fromHandle(update.input), Tensor.fromHandle(update.stored)];
-      runUpdater(updater, update.key, input, stored);
-      return undefined;
-    } catch (error) {
-      return toFailure(error, 'updater_error');
-    }
   }
 
   #hear(notice: FromCoordinator & { readonly type: 'keys' | 'optimizer' }): void {

@@ -14,6 +14,9 @@ export class LiveOptimizer {
   readonly name: string;
   readonly view: OptimizerView;
   #options: CommonOptions;
+  /** What the coordinator last said, and changes of this caller that it has not answered. */
+  #heard: CommonOptions;
+  #unanswered = 0;
 
   constructor(
     name: string,
@@ -22,6 +25,7 @@ export class LiveOptimizer {
   ) {
     this.name = name;
     this.#options = options;
+    this.#heard = options;
     // console.log looks past a proxy, at this.
     const printed = { [inspect.custom]: () => ({ name, ...this.#options }) };
     this.view = new Proxy(printed as unknown as OptimizerView, {
@@ -37,15 +41,23 @@ export class LiveOptimizer {
       set: (_, option, value: unknown) => {
         const change = { [option]: value };
         this.#options = optimizerNamed(name).resolve({ ...this.#options, ...change });
+        this.#unanswered += 1;
         // It can only fail once the store is closed or has another optimizer: then it is void.
-        send(change).catch(() => undefined);
+        const answered = (): void => this.#answered();
+        send(change).then(answered, answered);
         return true;
       },
     });
   }
 
-  /** The options as the coordinator has them. */
+  /** The coordinator's options have changed; changes of this caller on their way come on top. */
   replace(options: CommonOptions): void {
-    this.#options = options;
+    this.#heard = options;
+    if (this.#unanswered === 0) this.#options = options;
+  }
+
+  #answered(): void {
+    this.#unanswered -= 1;
+    if (this.#unanswered === 0) this.#options = this.#heard;
   }
 }

@@ -33,11 +33,11 @@ export class Statistics {
     this.#counters = new BigInt64Array(status);
   }
 
-  pushed(groups: readonly Group[]): void {
+  pushed(groups: readonly Pick<Group, 'tensors'>[]): void {
     add(this.#pushed, groups);
   }
 
-  pulled(groups: readonly Group[]): void {
+  pulled(groups: readonly Pick<Group, 'tensors'>[]): void {
     add(this.#pulled, groups);
   }
 
@@ -57,7 +57,10 @@ export class Statistics {
   }
 }
 
-function add(sum: { tensors: number; bytes: number }, groups: readonly Group[]): void {
+function add(
+  sum: { tensors: number; bytes: number },
+  groups: readonly Pick<Group, 'tensors'>[],
+): void {
   for (const { tensors } of groups) {
     sum.tensors += tensors.length;
     for (const { data } of tensors) sum.bytes += data.byteLength;
