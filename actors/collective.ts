@@ -6,7 +6,7 @@ import type { Ticket } from './ticket.js';
 /** Why the requests of a device wait before they start. */
 interface Hold {
   readonly ticket: Ticket;
-  readonly until: 'keys' | 'setting' | 'loaded';
+  readonly until: 'keys' | 'setting' | 'loaded' | 'barrier';
   /** What the device sent after it, in order. */
   readonly behind: Ticket[];
 }
@@ -19,7 +19,6 @@ export class Collective {
   readonly #members: Members;
   readonly #run: (ticket: Ticket) => void;
   readonly #holds = new Map<Rank, Hold>();
-  readonly #barrier = new Map<Rank, Ticket>();
   #release: ((ticket: Ticket) => void) | undefined;
   /** What became of each setting of rank 0, in order. */
   readonly #settings: { readonly failure: Failure | undefined }[] = [];
@@ -68,10 +67,9 @@ export class Collective {
   }
 
   /** A setting of rank 0 has ended: rank 0 goes on, and so do those that waited for it. */
-  configured(failure: Failure | undefined): void {
+  configured(ticket: Ticket, failure: Failure | undefined): void {
     this.#settings.push({ failure });
-    const own = this.#holds.get(0);
-    if (own?.until === 'loaded') this.#unhold(0, own.behind);
+    this.withdraw(ticket);
     this.#retry('setting');
   }
 
@@ -79,22 +77,21 @@ export class Collective {
   arrive(ticket: Ticket, release: (ticket: Ticket) => void): void {
     const lost = this.#members.fatal()[0];
     if (lost !== undefined) throw this.#members.departed(lost, 'barrier');
-    this.#barrier.set(ticket.rank, ticket);
+    this.#hold(ticket, 'barrier');
     this.#release = release;
     this.#openBarrier();
   }
 
   /** Live devices that `ticket` waits for. */
   missing(ticket: Ticket): Rank[] {
-    if (this.#barrier.get(ticket.rank) === ticket) {
-      return this.#members.live().filter((rank) => !this.#barrier.has(rank));
-    }
-    return this.#holds.get(ticket.rank)?.ticket === ticket && ticket.rank !== 0 ? [0] : [];
+    const hold = this.#holds.get(ticket.rank);
+    if (hold?.ticket !== ticket || hold.until === 'loaded') return [];
+    if (hold.until !== 'barrier') return [0];
+    return this.#members.live().filter((rank) => !this.#isAtBarrier(rank));
   }
 
   /** Forgets a request that was answered. What stood behind it goes on. */
   withdraw(ticket: Ticket): void {
-    if (this.#barrier.get(ticket.rank) === ticket) this.#barrier.delete(ticket.rank);
     const hold = this.#holds.get(ticket.rank);
     if (hold?.ticket === ticket) return this.#unhold(ticket.rank, hold.behind);
     const index = hold?.behind.indexOf(ticket) ?? -1;
@@ -104,21 +101,19 @@ export class Collective {
   /** A device is gone: the requests of it that never started, which nobody will answer. */
   departed(rank: Rank): Ticket[] {
     const hold = this.#holds.get(rank);
-    const arrived = this.#barrier.get(rank);
     this.#holds.delete(rank);
-    this.#barrier.delete(rank);
-    return [...(hold ? [hold.ticket, ...hold.behind] : []), ...(arrived ? [arrived] : [])];
+    return hold ? [hold.ticket, ...hold.behind] : [];
   }
 
   /** After a device is gone: fails what can no longer happen, lets go what now can. */
   review(fail: (ticket: Ticket, error: KVStoreError) => void): void {
     const lost = this.#members.fatal()[0];
-    if (lost !== undefined) {
-      const error = this.#members.departed(lost, 'barrier');
-      for (const ticket of [...this.#barrier.values()]) fail(ticket, error);
-    }
-    if (!this.#members.isLive(0)) {
-      for (const { ticket } of [...this.#holds.values()]) fail(ticket, this.#leaderGone(ticket));
+    for (const { ticket, until } of [...this.#holds.values()]) {
+      if (until !== 'barrier') {
+        if (!this.#members.isLive(0)) fail(ticket, this.#leaderGone(ticket));
+      } else if (lost !== undefined) {
+        fail(ticket, this.#members.departed(lost, 'barrier'));
+      }
     }
     this.#openBarrier();
   }
@@ -137,7 +132,8 @@ export class Collective {
 
   #retry(until: Hold['until']): void {
     for (const [rank, hold] of [...this.#holds]) {
-      if (hold.until === until) this.#unhold(rank, [hold.ticket, ...hold.behind]);
+      if (hold.until !== until || this.#holds.get(rank) !== hold) continue;
+      this.#unhold(rank, [hold.ticket, ...hold.behind]);
     }
   }
 
@@ -149,9 +145,14 @@ export class Collective {
 
   #openBarrier(): void {
     const live = this.#members.live();
-    if (this.#barrier.size === 0 || !live.every((rank) => this.#barrier.has(rank))) return;
-    const arrived = [...this.#barrier.values()];
-    this.#barrier.clear();
-    for (const ticket of arrived) this.#release?.(ticket);
+    if (!live.every((rank) => this.#isAtBarrier(rank))) return;
+    const arrived = live.map((rank) => this.#holds.get(rank)!);
+    this.#holds.clear(); // All of them, before what stands behind can come to the next barrier.
+    for (const { ticket } of arrived) this.#release?.(ticket);
+    for (const { ticket, behind } of arrived) this.#unhold(ticket.rank, behind);
+  }
+
+  #isAtBarrier(rank: Rank): boolean {
+    return this.#holds.get(rank)?.until === 'barrier';
   }
 }

@@ -39,11 +39,11 @@ export function hostCoordinator(options: CoordinatorOptions): CoordinatorControl
       if (batch) batch.push(message);
       else outboxes.set(to, [message]);
     },
-    loadUpdater: (url) => {
+    loadUpdater: (url, loaded) => {
       void importUpdater(url)
         .then(
-          (updater) => coordinator.moduleLoaded({ updater }),
-          (error: unknown) => coordinator.moduleLoaded({ failure: toFailure(error) }),
+          (updater) => loaded({ updater }),
+          (error: unknown) => loaded({ failure: toFailure(error) }),
         )
         .then(flush);
     },

@@ -25,9 +25,12 @@ export interface CoordinatorHost {
   readonly kernels: Kernels;
   /** Sends to a device; a message to one that is gone is dropped. */
   send(to: Rank, message: FromCoordinator): void;
-  /** Imports an updater module, then calls `moduleLoaded` with its default export or the failure. */
-  loadUpdater(url: string): void;
+  /** Imports an updater module, then calls `loaded` with its default export or the failure. */
+  loadUpdater(url: string, loaded: (outcome: LoadedUpdater) => void): void;
 }
+
+/** What came of loading an updater module. */
+export type LoadedUpdater = { readonly updater: Updater } | { readonly failure: Failure };
 
 /**
  * Owns every stored tensor and makes the pushes of each key one sequence. This is the reference: the
@@ -48,7 +51,6 @@ export class Coordinator implements Actor<ToCoordinator> {
   readonly #words: Int32Array;
   readonly #counters: BigInt64Array;
   readonly #budget: MemoryBudget;
-  #loading: Ticket | undefined;
 
   constructor(options: CoordinatorOptions, host: CoordinatorHost) {
     this.#host = host;
@@ -77,6 +79,10 @@ export class Coordinator implements Actor<ToCoordinator> {
       this.#rounds.updated(from, message);
     } else if (message.type === 'leave') {
       this.#leave(from, message);
+    } else if (!this.#members.isLive(from)) {
+      // Sent before its end and delivered after: the rounds have gone on without it.
+      const late = this.#members.departed(from, message.type);
+      this.#host.send(from, { type: 'failed', id: message.id, failure: toFailure(late) });
     } else {
       const ticket = new Ticket(from, message);
       this.#open.add(ticket);
@@ -86,9 +92,10 @@ export class Coordinator implements Actor<ToCoordinator> {
   }
 
   tick(nowMs: number): void {
-    for (const ticket of this.#open) {
-      if (ticket.request.deadlineMs <= nowMs) this.#expire(ticket);
-    }
+    const late = [...this.#open].filter(({ request }) => request.deadlineMs <= nowMs);
+    // Before any is taken back: who gives up in this moment is not who the others waited for.
+    const errors = late.map((ticket) => this.#timeoutOf(ticket));
+    late.forEach((ticket, i) => this.#fail(ticket, errors[i]));
     this.#publish();
   }
 
@@ -101,11 +108,9 @@ export class Coordinator implements Actor<ToCoordinator> {
     this.#publish();
   }
 
-  /** Ends the loading that `CoordinatorHost.loadUpdater` began. */
-  moduleLoaded(outcome: { readonly updater: Updater } | { readonly failure: Failure }): void {
-    const ticket = this.#loading;
-    this.#loading = undefined;
-    if (ticket === undefined || !this.#open.has(ticket)) return;
+  /** Ends a loading that `CoordinatorHost.loadUpdater` began. */
+  #moduleLoaded(ticket: Ticket, outcome: LoadedUpdater): void {
+    if (!this.#open.has(ticket)) return;
     if ('failure' in outcome) {
       this.#fail(ticket, fromFailure(outcome.failure));
     } else {
@@ -118,6 +123,7 @@ export class Coordinator implements Actor<ToCoordinator> {
   /** Takes back what `rank` still waits for, and lets it go. */
   #leave(rank: Rank, { id }: Request): void {
     const error = new KVStoreError('closed', `rank ${rank} closed its store first`, { rank });
+    this.#collective.departed(rank); // What it sent after a call that waits never starts.
     for (const ticket of [...this.#open]) if (ticket.rank === rank) this.#fail(ticket, error);
     this.depart(rank, undefined);
     this.#host.send(rank, { type: 'done', id });
@@ -184,6 +190,7 @@ export class Coordinator implements Actor<ToCoordinator> {
     } else {
       this.#keys.assertNotInitialised(keys, ticket.rank);
       if (!keys.every((key) => this.#keys.has(key))) return this.#collective.holdForKeys(ticket);
+      if (request.type === 'broadcast') this.#keys.pullGroups(request.pull); // Throws as it must.
       this.#keys.join(request.values, ticket.rank);
     }
     if (request.type === 'broadcast') {
@@ -209,9 +216,10 @@ export class Coordinator implements Actor<ToCoordinator> {
       const options = optimizer.resolve(request.optimizer.options);
       this.#use({ kind: 'optimizer', optimizer, options });
     } else if (request.updater.kind === 'module') {
-      this.#loading = ticket;
       this.#collective.hold(ticket);
-      return this.#host.loadUpdater(request.updater.url);
+      return this.#host.loadUpdater(request.updater.url, (outcome) =>
+        this.#moduleLoaded(ticket, outcome),
+      );
     } else {
       const { updater } = request;
       this.#use(updater.kind === 'caller' ? { ...updater, rank: ticket.rank } : updater);
@@ -221,7 +229,7 @@ export class Coordinator implements Actor<ToCoordinator> {
 
   #configured(ticket: Ticket): void {
     this.#answer(ticket, undefined);
-    this.#collective.configured(undefined);
+    this.#collective.configured(ticket, undefined);
   }
 
   #use(rule: Rule): void {
@@ -238,26 +246,28 @@ export class Coordinator implements Actor<ToCoordinator> {
     for (const rank of this.#members.live()) this.#host.send(rank, { type: 'optimizer', ...set });
   }
 
-  #expire(ticket: Ticket): void {
+  #timeoutOf(ticket: Ticket): KVStoreError {
     const what = `${ticket.request.type} of rank ${ticket.rank}`;
     for (const entry of ticket.entries) {
-      const missing = this.#rounds.missing(entry);
+      const missing = entry.awaitsRound(ticket) ? this.#rounds.missing(entry) : [];
       if (missing.length === 0) continue;
-      return this.#fail(ticket, timedOut(`${what} on ${showKey(entry.key)}`, missing, entry.key));
+      return timedOut(`${what} on ${showKey(entry.key)}`, missing, entry.key);
     }
-    this.#fail(ticket, timedOut(what, this.#collective.missing(ticket)));
+    return timedOut(what, this.#collective.missing(ticket));
   }
 
   /** Answers a ticket with an error and takes back whatever of it still waits. */
   #fail(ticket: Ticket, error: unknown): void {
+    if (!this.#open.has(ticket)) return;
     const failure = toFailure(error);
     this.#answer(ticket, failure);
     this.#rounds.withdraw(ticket, failure);
-    this.#collective.withdraw(ticket);
     const { type } = ticket.request;
-    if (ticket.rank !== 0 || (type !== 'setUpdater' && type !== 'setOptimizer')) return;
-    if (this.#loading === ticket) this.#loading = undefined;
-    this.#collective.configured(failure); // Those who follow this setting hear of its failure.
+    if (ticket.rank === 0 && (type === 'setUpdater' || type === 'setOptimizer')) {
+      this.#collective.configured(ticket, failure); // Those who follow it hear of its failure.
+    } else {
+      this.#collective.withdraw(ticket);
+    }
   }
 
   #answer(ticket: Ticket, failure: Failure | undefined): void {

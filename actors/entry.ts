@@ -89,6 +89,12 @@ export class Entry {
     return head?.kind === 'push' ? head : undefined;
   }
 
+  /** Whether a part of `ticket` waits for a round that its device has pushed to. */
+  awaitsRound(ticket: Ticket): boolean {
+    const lane = this.#lanes.get(ticket.rank) ?? [];
+    return lane[0]?.kind === 'push' && lane.some((part) => part.ticket === ticket);
+  }
+
   /** Takes the head off `rank`'s lane. */
   pop(rank: Rank): void {
     const lane = this.#lanes.get(rank);

@@ -1,9 +1,9 @@
-/** Events between one producer and one consumer, bounded: past `capacity` the oldest give way. */
+/** Events for whoever reads them first, bounded: past `capacity` the oldest give way. */
 export class EventQueue<T> implements AsyncIterable<T> {
   readonly #capacity: number;
   readonly #mayDrop: (event: T) => boolean;
   readonly #events: T[] = [];
-  #wake: (() => void) | undefined;
+  #sleepers: (() => void)[] = [];
   #ended = false;
 
   /** Only events that `mayDrop` picks give way to newer ones. */
@@ -19,20 +19,25 @@ export class EventQueue<T> implements AsyncIterable<T> {
       const oldest = this.#events.findIndex(this.#mayDrop);
       if (oldest >= 0) this.#events.splice(oldest, 1);
     }
-    this.#wake?.();
+    this.#wake();
   }
 
   /** No more events; the consumer's loop ends after those that wait. */
   end(): void {
     this.#ended = true;
-    this.#wake?.();
+    this.#wake();
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<T, void> {
     for (;;) {
       while (this.#events.length > 0) yield this.#events.shift()!;
       if (this.#ended) return;
-      await new Promise<void>((resolve) => (this.#wake = resolve));
+      await new Promise<void>((resolve) => this.#sleepers.push(resolve));
     }
+  }
+  #wake(): void {
+    const sleepers = this.#sleepers;
+    this.#sleepers = [];
+    for (const wake of sleepers) wake();
   }
 }

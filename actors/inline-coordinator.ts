@@ -26,10 +26,10 @@ export class InlineCoordinator {
     this.#actor = new Coordinator(options, {
       kernels,
       send: (to, message) => this.#runner.deliver(to, message),
-      loadUpdater: (url) =>
+      loadUpdater: (url, loaded) =>
         void importUpdater(url).then(
-          (updater) => this.#actor.moduleLoaded({ updater }),
-          (error: unknown) => this.#actor.moduleLoaded({ failure: toFailure(error) }),
+          (updater) => loaded({ updater }),
+          (error: unknown) => loaded({ failure: toFailure(error) }),
         ),
     });
     this.#runner.attach(this.#actor);

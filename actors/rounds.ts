@@ -40,7 +40,7 @@ export class Rounds {
   readonly #context: RoundsContext;
   /** Entries that may be able to go on, in the order they were touched. */
   readonly #ready = new Set<Entry>();
-  /** Entries whose round waits for a place among the pending updates. */
+  /** Entries whose round waits for a place among the pending updates, oldest first. */
   readonly #starved = new Set<Entry>();
   readonly #pending = new Map<number, Entry>();
   #lastUpdate = 0;
@@ -69,6 +69,8 @@ export class Rounds {
     for (const entry of this.#ready) {
       this.#ready.delete(entry);
       this.#advance(entry);
+      const [starved] = this.#starved;
+      if (starved && this.#pending.size < maxPendingUpdates) this.#ready.add(starved);
     }
   }
 
@@ -115,20 +117,20 @@ export class Rounds {
   }
 
   #advance(entry: Entry): void {
-    for (;;) {
-      this.#servePulls(entry);
-      if (entry.pending) return;
-      const ranks = this.#closableRound(entry);
-      if (ranks === undefined) return;
-      const lost = this.#lostRank(entry, ranks);
-      if (lost !== undefined) {
-        const what = `round ${entry.version} of ${showKey(entry.key)}`;
-        const error = this.#context.members.departed(lost, what, entry.key);
-        this.#endRound(entry, ranks, toFailure(error));
-      } else if (!this.#close(entry, ranks)) {
-        return;
-      }
+    this.#servePulls(entry);
+    if (entry.pending) return;
+    const ranks = this.#closableRound(entry);
+    if (ranks === undefined) return void this.#starved.delete(entry);
+    const lost = this.#lostRank(entry, ranks);
+    if (lost !== undefined) {
+      const what = `round ${entry.version} of ${showKey(entry.key)}`;
+      const error = this.#context.members.departed(lost, what, entry.key);
+      this.#endRound(entry, ranks, toFailure(error));
+    } else if (!this.#close(entry, ranks)) {
+      return;
     }
+    // Again, but not at once: the pulls of a call are served in the order of its keys.
+    this.#ready.add(entry);
   }
 
   /** The ranks whose pushes make up the next round, or undefined while somebody is missing. */
@@ -181,6 +183,7 @@ export class Rounds {
       return false;
     }
     const { input, scratch } = updates.start(entry, inputs);
+    this.#starved.delete(entry);
     const id = ++this.#lastUpdate;
     entry.pending = { id, runner, ranks, input, scratch };
     this.#pending.set(id, entry);
@@ -196,6 +199,7 @@ export class Rounds {
   }
 
   #endRound(entry: Entry, ranks: readonly Rank[], failure: Failure | undefined): void {
+    this.#starved.delete(entry);
     if (failure === undefined) {
       entry.version += 1;
       this.#context.applied();
@@ -219,10 +223,6 @@ export class Rounds {
   #endPending(entry: Entry): void {
     this.#pending.delete(entry.pending!.id);
     entry.pending = undefined;
-    const [next] = this.#starved;
-    if (next === undefined) return;
-    this.#starved.delete(next);
-    this.#ready.add(next);
   }
 
   #servePulls(entry: Entry): void {

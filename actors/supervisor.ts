@@ -1,9 +1,11 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { CoordinatorOptions, Rank } from '../src/core/protocol.js';
 import type { CoordinatorControl } from './coordinator-host.js';
 import { moving, remote } from './rpc.js';
 import { Thread } from './thread.js';
 
+const answerGraceMs = 2000;
 const stopGraceMs = 2000;
 
 /** Starts a coordinator thread, connects devices to it, tells it who is gone, and ends it. */
@@ -30,9 +32,13 @@ export class CoordinatorSupervisor {
     return port2;
   }
 
-  /** Tells the coordinator that device `rank` is gone. A coordinator that is gone needs no word. */
+  /**
+   * Tells the coordinator that device `rank` is gone. A coordinator that is gone needs no word, and
+   * one that hangs in an updater module is not waited for.
+   */
   async depart(rank: Rank, cause: string | undefined): Promise<void> {
-    await this.#thread.whileAlive(this.#control.depart(rank, cause)).catch(() => undefined);
+    const told = this.#thread.whileAlive(this.#control.depart(rank, cause)).catch(() => undefined);
+    await Promise.race([told, delay(answerGraceMs, undefined, { ref: false })]);
   }
 
   /** Ends the thread: in good order if it answers, by force if not. */

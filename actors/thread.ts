@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { Worker, type WorkerOptions } from 'node:worker_threads';
 import { describe, KVStoreError } from '../src/core/errors.js';
 
@@ -16,9 +15,10 @@ export class Thread {
     this.worker = new Worker(entry, { name, ...options });
     // Without a listener an error would end the whole process.
     this.worker.on('error', (error: unknown) => (this.#thrown = describe(error)));
-    this.exited = once(this.worker, 'exit').then(
-      ([code]) => this.#thrown ?? `exited with code ${code}`,
-    );
+    // Not `once` of node:events, which would reject with that error.
+    this.exited = new Promise((resolve) => {
+      this.worker.on('exit', (code) => resolve(this.#thrown ?? `exited with code ${code}`));
+    });
   }
 
   /** Whether the thread keeps the process running; counted, like the keepers of a door. */

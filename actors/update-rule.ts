@@ -129,11 +129,12 @@ export class UpdateRule {
 
   /** The edited copy becomes the stored tensor, or is given up when the updater failed. */
   finish(entry: Entry, input: TensorData, succeeded: boolean): void {
+    if (!succeeded) return this.abandon(entry);
     this.#giveInput(entry, input);
-    if (succeeded) [entry.stored, entry.spare] = [entry.spare!, entry.stored];
+    [entry.stored, entry.spare] = [entry.spare!, entry.stored];
   }
 
-  /** The updater never answered: its buffers may still be written, so they are not used again. */
+  /** Gives up an update: what an updater left open may still write its buffers, so they are gone. */
   abandon(entry: Entry): void {
     this.#budget.release(2 * entry.byteLength);
     entry.spare = undefined;

@@ -6,7 +6,7 @@
 //
 // TENSORKV_NATIVE=require turns a failed build into exit code 1.
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
@@ -31,7 +31,8 @@ function run(command, { cwd = root, env = process.env } = {}) {
   const result = spawnSync(program, args, { cwd, env, encoding: 'utf8', maxBuffer: 2 ** 28 });
   if (result.error?.code === 'ENOENT') throw new BuildError(`${program} is not installed`);
   const output = `${result.stdout ?? ''}${result.stderr ?? ''}`;
-  if (result.status !== 0) throw new BuildError(`${command.slice(0, 3).join(' ')} … failed`, output);
+  if (result.status !== 0)
+    throw new BuildError(`${command.slice(0, 3).join(' ')} … failed`, output);
   return output;
 }
 
@@ -85,13 +86,22 @@ function copyToPrebuilds() {
   copyFileSync(addon, join(folder, `tensorkv.napi${libc}.node`));
 }
 
+/** An addon of older sources must not run behind newer TypeScript. */
+function removeStaleAddon() {
+  if (!existsSync(addon)) return;
+  const builtMs = statSync(addon).mtimeMs;
+  const files = readdirSync(source, { recursive: true }).map((name) => join(source, name));
+  if (files.some((file) => statSync(file).mtimeMs > builtMs)) rmSync(addon);
+}
+
 function warn(error) {
-  const lines = error.output.trim().split('\n');
-  const cause = lines.filter((line) => /error|fatal/i.test(line)).slice(0, 3);
+  const lines = error.output.split('\n').filter((line) => line.trim() !== '');
+  const first = lines.findIndex((line) => /\berror: |CMake Error|undefined reference/.test(line));
+  const cause = first === -1 ? lines.slice(-3) : lines.slice(first, first + 3);
   console.warn(
     [
-      `warning: the native addon of tensorkv was not built: ${error.message}.`,
-      ...(cause.length > 0 ? cause : lines.slice(-3)).filter(Boolean).map((line) => `  ${line}`),
+      `warning: the native addon of tensorkv was not built: ${error.message.replace(/\.+$/, '')}.`,
+      ...cause.map((line) => `  ${line.trim()}`),
       'Everything works without it, on the much slower TypeScript reference kernels.',
       'To build it, install CMake 3.18 or newer and a C++20 compiler (Debian: apt-get install ' +
         'cmake g++ make), run npm ci, then node scripts/build-native.mjs.',
@@ -110,6 +120,7 @@ async function buildOrWarn({ prebuild }) {
     if (prebuild) copyToPrebuilds();
   } catch (error) {
     if (!(error instanceof BuildError)) throw error;
+    removeStaleAddon();
     warn(error);
     if (process.env.TENSORKV_NATIVE === 'require') process.exitCode = 1;
   }

@@ -1,7 +1,7 @@
 import { KVStoreError, show, showKey } from './core/errors.js';
 import type { Group, Key } from './core/keys.js';
 import type { OptimizerSpec } from './core/optimizers/optimizer.js';
-import { assertOptions } from './core/options.js';
+import { assertOptions, isPlainObject } from './core/options.js';
 import type { Tensor } from './core/tensor.js';
 
 /** Keys of a call: one, or a list. */
@@ -39,12 +39,15 @@ export function onDevices(groups: Group[], devices: number | undefined): Group[]
 /** What `setOptimizer` was given, as a name and options. Throws `bad_optimizer`. */
 export function optimizerSpec(optimizer: unknown, options: unknown): OptimizerSpec {
   if (typeof optimizer === 'string') {
-    assertOptions(options ?? {}, Object.keys(options ?? {}), 'setOptimizer');
-    return { name: optimizer, options: { ...(options ?? {}) } };
+    if (isPlainObject(options ?? {})) return { name: optimizer, options: { ...(options ?? {}) } };
+    const message = `setOptimizer expected the options of ${optimizer}, got ${show(options)}`;
+    throw new KVStoreError('bad_optimizer', message);
   }
   const spec = optimizer as Partial<OptimizerSpec> | null | undefined;
-  if (typeof spec?.name === 'string' && typeof spec.options === 'object' && !options) {
-    return { name: spec.name, options: { ...spec.options } };
+  if (typeof spec?.name === 'string' && isPlainObject(spec.options)) {
+    if (options === undefined) return { name: spec.name, options: { ...spec.options } };
+    const message = `setOptimizer expected options inside optim.${spec.name}(...), got more beside it`;
+    throw new KVStoreError('bad_optimizer', message);
   }
   throw new KVStoreError(
     'bad_optimizer',

@@ -12,6 +12,7 @@
  * - `../native/kernels.ts`: the one door to C++, with a TypeScript reference of each kernel.
  * - `core/`: tensors, keys, errors, messages, optimizers. Pure: no threads, no addon.
  */
+export type { Capability } from './core/capabilities.js';
 export type { Device } from './core/devices.js';
 export type { DType } from './core/dtypes.js';
 export type { ErrorCode } from './core/errors.js';
@@ -23,7 +24,7 @@ export type { Shape } from './core/shape.js';
 export type { NestedNumbers, TensorHandle, TensorOptions } from './core/tensor.js';
 export type { Updater } from './core/updaters.js';
 export type { Keys, PullOptions, PushOptions, Tensors } from './call-arguments.js';
-export type { Capability } from './kv-store.js';
+
 export type { WorkerGroup, GroupEvent, LaunchOptions } from './launch.js';
 export type { OptimizerView } from './live-optimizer.js';
 export type { KVStoreStats } from './statistics.js';

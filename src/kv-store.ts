@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import type { Plane, PlaneOptions } from '../actors/plane.js';
 import {
   checkCall,
@@ -8,15 +9,16 @@ import {
   type PushOptions,
   type Tensors,
 } from './call-arguments.js';
-import { KVStoreError, show } from './core/errors.js';
-import { groupByKey, keyList, onePerKey, type Key } from './core/keys.js';
+import { hasCapability, type Capability } from './core/capabilities.js';
+import { KVStoreError } from './core/errors.js';
+import { groupByKey, keyList, onePerKey, type Group, type Key } from './core/keys.js';
 import { optimizerNamed } from './core/optimizers/registry.js';
 import type { OptimizerSpec } from './core/optimizers/optimizer.js';
-import type { FromCoordinator, RequestBody, WireGroup } from './core/protocol.js';
+import type { RequestBody, WireGroup } from './core/protocol.js';
 import { Tensor } from './core/tensor.js';
 import type { StoreType } from './core/types.js';
 import type { Updater } from './core/updaters.js';
-import { LiveOptimizer, type OptimizerView } from './live-optimizer.js';
+import { OptimizerInForce, type OptimizerView } from './live-optimizer.js';
 import { Statistics, type KVStoreStats } from './statistics.js';
 import { UpdaterTable } from './updater-table.js';
 
@@ -32,15 +34,6 @@ export interface StoreIdentity {
   readonly status: SharedArrayBuffer;
 }
 
-/** What `isCapable` can be asked about. */
-export type Capability = 'optimizer' | 'compression' | 'row_sparse';
-
-const capabilities: Readonly<Record<Capability, boolean>> = {
-  optimizer: true,
-  compression: false,
-  row_sparse: false,
-};
-
 /**
  * A store of tensors under keys, as one caller or one worker sees it. Made by `createKVStore` and
  * handed to workers by `launch`. Every call returns a promise at once; calls on a key take effect in
@@ -51,9 +44,13 @@ export class KVStore implements AsyncDisposable {
   readonly #statistics: Statistics;
   readonly #keys = new Set<Key>();
   readonly #updaters = new UpdaterTable();
+  readonly #optimizer = new OptimizerInForce((options) =>
+    this.#call(async () => {
+      await this.#request({ type: 'setHyper', options });
+    }),
+  );
   readonly #calls = new Set<Promise<unknown>>();
   #plane!: Plane;
-  #optimizer: LiveOptimizer | undefined;
   #closing: Promise<void> | undefined;
 
   private constructor(identity: StoreIdentity) {
@@ -69,7 +66,10 @@ export class KVStore implements AsyncDisposable {
     const store = new KVStore(identity);
     store.#plane = await open({
       onUpdate: (update) => store.#updaters.run(update),
-      onNotice: (notice) => store.#hear(notice),
+      onNotice: (notice) => {
+        if (notice.type === 'optimizer') return store.#optimizer.hear(notice);
+        for (const key of notice.keys) store.#keys.add(key);
+      },
     });
     return store;
   }
@@ -98,11 +98,7 @@ export class KVStore implements AsyncDisposable {
    * push made after it. Throws `no_optimizer` when none is set, `bad_optimizer` for a bad value.
    */
   get optimizer(): OptimizerView {
-    if (this.#optimizer) return this.#optimizer.view;
-    throw new KVStoreError(
-      'no_optimizer',
-      'kv.optimizer expected setOptimizer to be called before',
-    );
+    return this.#optimizer.view;
   }
 
   /**
@@ -125,7 +121,9 @@ export class KVStore implements AsyncDisposable {
   push(keys: Keys, values: Tensors, options: PushOptions = {}): Promise<void> {
     return this.#call(async () => {
       checkCall(options, [], 'push');
-      await this.#request({ type: 'push', push: this.#pushed(keys, values) });
+      const push = this.#groups(keys, values, 'values');
+      await this.#request({ type: 'push', push });
+      this.#statistics.pushed(push);
     });
   }
 
@@ -141,7 +139,9 @@ export class KVStore implements AsyncDisposable {
       checkCall(options, ['out'], 'pull');
       const { out } = options;
       if (out !== undefined) {
-        await this.#request({ type: 'pull', pull: this.#pulled(keys, out) });
+        const pull = this.#groups(keys, out, 'outs');
+        await this.#request({ type: 'pull', pull });
+        this.#statistics.pulled(pull);
         return out;
       }
       const pull = keyList(keys).map((key) => ({ key, tensors: [] }));
@@ -170,8 +170,11 @@ export class KVStore implements AsyncDisposable {
     return this.#call(async () => {
       checkCall(options, ['out'], 'pushpull');
       const out = options.out ?? values;
-      const push = this.#pushed(keys, values);
-      await this.#request({ type: 'pushpull', push, pull: this.#pulled(keys, out) });
+      const push = this.#groups(keys, values, 'values');
+      const pull = this.#groups(keys, out, 'outs');
+      await this.#request({ type: 'pushpull', push, pull });
+      this.#statistics.pushed(push);
+      this.#statistics.pulled(pull);
       return out;
     });
   }
@@ -185,8 +188,9 @@ export class KVStore implements AsyncDisposable {
     return this.#call(async () => {
       checkCall(options, ['out'], 'broadcast');
       const initial = this.#initGroups(keys, values);
-      const pull = this.#pulled(keys, options.out);
+      const pull = this.#groups(keys, options.out, 'outs');
       await this.#request({ type: 'broadcast', values: initial, pull });
+      this.#statistics.pulled(pull);
       return options.out;
     });
   }
@@ -220,12 +224,7 @@ export class KVStore implements AsyncDisposable {
 
   /** Whether this store can do a thing that not every store can. Throws `unknown_capability`. */
   isCapable(capability: Capability): boolean {
-    if (Object.hasOwn(capabilities, capability)) return capabilities[capability];
-    const names = Object.keys(capabilities).join(', ');
-    throw new KVStoreError(
-      'unknown_capability',
-      `isCapable expected one of ${names}, got ${show(capability)}`,
-    );
+    return hasCapability(capability);
   }
 
   /** Resolves once every live worker is here. Rejects with `peer_dead` or `timeout`. */
@@ -259,6 +258,12 @@ export class KVStore implements AsyncDisposable {
     return this.#closing;
   }
 
+  /** What `console.log` shows. */
+  [inspect.custom](): string {
+    const { type, rank, numWorkers } = this;
+    return `KVStore { type: '${type}', rank: ${rank} of ${numWorkers}, keys: ${this.#keys.size} }`;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
@@ -289,31 +294,7 @@ export class KVStore implements AsyncDisposable {
     return one.keys.map((key, i) => ({ key, tensors: [one.values[i]!] }));
   }
 
-  #pushed(keys: Keys, values: Tensors): WireGroup[] {
-    const groups = onDevices(groupByKey(keys, values, 'values'), this.#identity.devices);
-    this.#statistics.pushed(groups);
-    return groups;
-  }
-
-  #pulled(keys: Keys, outs: Tensors): WireGroup[] {
-    const groups = onDevices(groupByKey(keys, outs, 'outs'), this.#identity.devices);
-    this.#statistics.pulled(groups);
-    return groups;
-  }
-
-  #hear(notice: FromCoordinator & { readonly type: 'keys' | 'optimizer' }): void {
-    if (notice.type === 'keys') {
-      for (const key of notice.keys) this.#keys.add(key);
-    } else if (notice.name === undefined) {
-      this.#optimizer = undefined;
-    } else if (this.#optimizer?.name === notice.name) {
-      this.#optimizer.replace(notice.options!);
-    } else {
-      this.#optimizer = new LiveOptimizer(notice.name, notice.options!, (options) =>
-        this.#call(async () => {
-          await this.#request({ type: 'setHyper', options });
-        }),
-      );
-    }
+  #groups(keys: Keys, tensors: Tensors, what: string): Group[] {
+    return onDevices(groupByKey(keys, tensors, what), this.#identity.devices);
   }
 }

@@ -79,12 +79,23 @@ export async function launch<Result = unknown>(
 
 function asGroup<Result>(devices: DeviceGroup<ProgramStart>): WorkerGroup<Result> {
   const done = devices.done.then((results) => results.map(unpackTensors) as Result[]);
-  done.catch(() => undefined); // Seen in the events too, see DeviceGroup.
+  // A loss that nobody looks at ends the process, as any rejection does; whoever reads the events or
+  // stops the group has seen it.
+  const seen = (): void => void done.catch(() => undefined);
   return {
     done,
-    stop: () => devices.stop(),
-    [Symbol.asyncDispose]: () => devices.stop(),
-    [Symbol.asyncIterator]: () => unpacked(devices.events),
+    stop: () => {
+      seen();
+      return devices.stop();
+    },
+    [Symbol.asyncDispose]: () => {
+      seen();
+      return devices.stop();
+    },
+    [Symbol.asyncIterator]: () => {
+      seen();
+      return unpacked(devices.events);
+    },
   };
 }
 

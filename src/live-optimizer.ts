@@ -1,6 +1,8 @@
 import { inspect } from 'node:util';
+import { KVStoreError } from './core/errors.js';
 import type { CommonOptions } from './core/optimizers/optimizer.js';
 import { optimizerNamed } from './core/optimizers/registry.js';
+import type { FromCoordinator } from './core/protocol.js';
 
 /** An optimizer's name and options; options can be assigned to. */
 export type OptimizerView = {
@@ -9,8 +11,35 @@ export type OptimizerView = {
   -readonly [Option in keyof CommonOptions]: CommonOptions[Option];
 } & { momentum: number };
 
-/** The optimizer in force as its user sees it: an assignment is checked here and sent on. */
-export class LiveOptimizer {
+type Notice = FromCoordinator & { readonly type: 'optimizer' };
+type Send = (change: Readonly<Record<string, unknown>>) => Promise<void>;
+
+/** The optimizer of a store, as the coordinator announces it. */
+export class OptimizerInForce {
+  readonly #send: Send;
+  #live: LiveOptimizer | undefined;
+
+  /** `send` carries an assigned option to the coordinator. */
+  constructor(send: Send) {
+    this.#send = send;
+  }
+
+  /** Throws `no_optimizer` when none is set. */
+  get view(): OptimizerView {
+    if (this.#live) return this.#live.view;
+    const message = 'kv.optimizer expected setOptimizer to be called before';
+    throw new KVStoreError('no_optimizer', message);
+  }
+
+  hear({ name, options }: Notice): void {
+    if (name === undefined || options === undefined) this.#live = undefined;
+    else if (this.#live?.name === name) this.#live.replace(options);
+    else this.#live = new LiveOptimizer(name, options, this.#send);
+  }
+}
+
+/** One optimizer as its user sees it: an assignment is checked here and sent on. */
+class LiveOptimizer {
   readonly name: string;
   readonly view: OptimizerView;
   #options: CommonOptions;
@@ -18,11 +47,7 @@ export class LiveOptimizer {
   #heard: CommonOptions;
   #unanswered = 0;
 
-  constructor(
-    name: string,
-    options: CommonOptions,
-    send: (change: Readonly<Record<string, unknown>>) => Promise<void>,
-  ) {
+  constructor(name: string, options: CommonOptions, send: Send) {
     this.name = name;
     this.#options = options;
     this.#heard = options;

@@ -1,3 +1,4 @@
+import { isPlainObject } from './core/options.js';
 import { Tensor, type TensorHandle } from './core/tensor.js';
 
 /** Marks a tensor in a value that crosses threads; a name that no user's object has. */
@@ -18,8 +19,6 @@ export function unpackTensors(value: unknown): unknown {
 
 function mapPlain(value: unknown, map: (inner: unknown) => unknown): unknown {
   if (Array.isArray(value)) return value.map(map);
-  if (typeof value !== 'object' || value === null) return value;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype !== Object.prototype && prototype !== null) return value;
+  if (!isPlainObject(value)) return value;
   return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, map(inner)]));
 }

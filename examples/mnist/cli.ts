@@ -23,14 +23,17 @@ export interface Settings {
 export const trainingTypes = ['dist_sync', 'dist_device_sync', 'dist_async'] as const;
 
 const stepImages = 1024;
-const deviceImages = 256;
+const deviceImages = 512;
+const synchronousRate = 0.3;
+// Devices that do not wait for each other add to the momentum: it takes smaller steps.
+const asynchronousRate = 0.1;
 
 /** What commander collects: flags as text, checked below. */
 interface Flags {
   readonly devices: string;
   readonly epochs: string;
   readonly batch?: string;
-  readonly lr: string;
+  readonly lr?: string;
   readonly momentum: string;
   readonly seed: string;
   readonly type: string;
@@ -60,12 +63,15 @@ function describeFlags(): Command {
     new Command('npm start --')
       .description('Trains a 784-128-10 network on the MNIST set, one device per worker thread.')
       .option('--devices <count>', 'devices (worker threads)', String(availableParallelism()))
-      .option('--epochs <count>', 'passes over the training images', '20')
+      .option('--epochs <count>', 'passes over the training images', '25')
       .option(
         '--batch <images>',
         `images of a device in a step (default: ${deviceImages}, at most ${stepImages} in all)`,
       )
-      .option('--lr <rate>', 'learning rate', '0.2')
+      .option(
+        '--lr <rate>',
+        `learning rate (default: ${synchronousRate}; ${asynchronousRate} with dist_async)`,
+      )
       .option('--momentum <share>', 'momentum', '0.9')
       .option('--seed <number>', 'seed of the initial weights and of the data order', '1')
       .option('--type <type>', `store type: ${trainingTypes.join(', ')}`, 'dist_sync')
@@ -81,18 +87,18 @@ function describeFlags(): Command {
 
 function checkFlags(flags: Flags): Settings {
   const devices = integer('--devices', flags.devices, 1, 1024);
+  const type = oneOf('--type', flags.type.toLowerCase(), trainingTypes);
+  const rate = type === 'dist_async' ? asynchronousRate : synchronousRate;
   const most = Math.max(1, Math.floor(stepImages / devices));
   const settings: Settings = {
     devices,
     epochs: integer('--epochs', flags.epochs, 1),
     batch:
-      flags.batch === undefined
-        ? Math.min(deviceImages, most)
-        : integer('--batch', flags.batch, 1),
-    lr: number('--lr', flags.lr, 'a number above 0', (lr) => lr > 0),
+      flags.batch === undefined ? Math.min(deviceImages, most) : integer('--batch', flags.batch, 1),
+    lr: number('--lr', flags.lr ?? String(rate), 'a number above 0', (lr) => lr > 0),
     momentum: number('--momentum', flags.momentum, 'a number from 0 to below 1', isShare),
     seed: integer('--seed', flags.seed, 0, 2 ** 32 - 1),
-    type: oneOf('--type', flags.type.toLowerCase(), trainingTypes),
+    type,
     compare: flags.compare,
     data: flags.data,
     limit: flags.limit === undefined ? undefined : integer('--limit', flags.limit, 1),

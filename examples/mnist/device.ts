@@ -15,8 +15,6 @@ export interface DeviceArgs {
   readonly lr: number;
   readonly momentum: number;
   readonly seed: number;
-  /** Images that one update of the weights counts. */
-  readonly updateImages: number;
   /** Where the main thread says when to run an epoch and when to stop. */
   readonly control: Control;
 }
@@ -63,14 +61,16 @@ const reportEveryMs = 100;
  * result is undefined when the main thread asked it to stop.
  */
 export default defineWorker(async ({ kv, rank, numWorkers, args, report }) => {
-  const { data, batch, epochs, lr, momentum, seed, updateImages, control } = args as DeviceArgs;
+  const { data, batch, epochs, lr, momentum, seed, control } = args as DeviceArgs;
   const shapes = parameterShapes(mnistSizes);
   const weights = parameterKeys.map((key) => zeros(shapes[key]));
   const gradients = parameterKeys.map((key) => zeros(shapes[key]));
   // Rank 0's values count: the others get them in the broadcast.
   if (rank === 0) initialise(weights, mnistSizes, seed);
   await kv.broadcast(parameterKeys, weights, { out: weights });
-  await kv.setOptimizer(optim.sgd({ lr, momentum, rescaleGrad: 1 / updateImages }));
+  // Gradients are sums over images; an image weighs the same in every type of store.
+  const rescaleGrad = 1 / (batch * numWorkers);
+  await kv.setOptimizer(optim.sgd({ lr, momentum, rescaleGrad }));
 
   const { training, test } = data;
   const options = { sizes: mnistSizes, batch, training, weights, gradients };
@@ -88,9 +88,7 @@ export default defineWorker(async ({ kv, rank, numWorkers, args, report }) => {
   await kv.barrier();
   await kv.pull(parameterKeys, { out: weights });
   const result: DeviceResult = { weightsHash: hashOf(weights), isInPlace: session.isInPlace };
-  return rank === 0
-    ? { ...result, accuracy: await accuracyOf(mnistSizes, weights, test) }
-    : result;
+  return rank === 0 ? { ...result, accuracy: await accuracyOf(mnistSizes, weights, test) } : result;
 });
 
 interface EpochTask {

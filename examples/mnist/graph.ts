@@ -68,10 +68,7 @@ export function gradientGraph(options: GraphOptions): Uint8Array {
 export function predictionGraph({ sizes, batch }: Omit<GraphOptions, 'images'>): Uint8Array {
   return encodeModel({
     name: 'predictions',
-    inputs: [
-      { name: 'images', type: 'uint8', shape: [batch, sizes.inputs] },
-      ...parameters(sizes),
-    ],
+    inputs: [{ name: 'images', type: 'uint8', shape: [batch, sizes.inputs] }, ...parameters(sizes)],
     outputs: [{ name: 'digits', type: 'int64', shape: [batch] }],
     constants: [],
     nodes: [

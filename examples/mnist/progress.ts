@@ -1,4 +1,5 @@
 import { SingleBar } from 'cli-progress';
+import { rateOf } from './comparison.js';
 import type { StepReport } from './device.js';
 import type { EpochSummary } from './training.js';
 
@@ -37,10 +38,9 @@ class LineProgress implements Progress {
   epoch(summary: EpochSummary, reference?: EpochSummary): void {
     const { epochs, stream } = this.#options;
     const number = `${summary.epoch + 1}`.padStart(`${epochs}`.length);
-    const one = reference ? `  one device ${showRate(reference)}` : '';
-    stream.write(
-      `epoch ${number}/${epochs}  loss ${showLoss(summary.loss)}  ${showRate(summary)}${one}\n`,
-    );
+    const one = reference ? `  one device ${showRate(rateOf(reference))}` : '';
+    const rate = showRate(rateOf(summary));
+    stream.write(`epoch ${number}/${epochs}  loss ${showLoss(summary.loss)}  ${rate}${one}\n`);
   }
 
   stop(): void {}
@@ -71,11 +71,11 @@ class BarProgress implements Progress {
 
   step({ epoch, images, loss }: StepReport): void {
     const seconds = (performance.now() - this.#epochStartMs) / 1000;
-    this.#show(epoch, images, loss, showRate({ images, seconds }));
+    this.#show(epoch, images, loss, showRate(images / seconds));
   }
 
   epoch(summary: EpochSummary): void {
-    this.#show(summary.epoch, this.#options.epochImages, summary.loss, showRate(summary));
+    this.#show(summary.epoch, this.#options.epochImages, summary.loss, showRate(rateOf(summary)));
     this.#epochStartMs = performance.now();
   }
 
@@ -100,8 +100,8 @@ function showLoss(loss: number): string {
   return loss.toFixed(4);
 }
 
-/** Images per second, in the digits that mean something. */
-export function showRate(run: { readonly images: number; readonly seconds: number }): string {
-  const hundreds = Math.round(run.images / run.seconds / 100);
+/** A throughput, in the digits that mean something. */
+export function showRate(imagesPerSecond: number): string {
+  const hundreds = Math.round(imagesPerSecond / 100);
   return `${(hundreds * 100).toLocaleString('en')} images/s`;
 }

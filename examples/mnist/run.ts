@@ -28,9 +28,9 @@ export async function train(
     return await unlessAborted(signal, runEpochs({ settings, main: main!, alone, progress }));
   } finally {
     progress.stop();
-    for (const group of await Promise.allSettled(starts)) {
-      if (group.status === 'fulfilled') await group.value.close();
-    }
+    const settled = await Promise.allSettled(starts);
+    const groups = settled.flatMap((start) => (start.status === 'fulfilled' ? [start.value] : []));
+    await Promise.all(groups.map((group) => group.close()));
   }
 }
 

@@ -36,18 +36,19 @@ export interface TrainingSessionOptions {
 /** Loads the gradient graph and ties its inputs and outputs to the device's tensors. */
 export async function createTrainingSession(
   options: TrainingSessionOptions,
+  viewOf: ViewOf = unsharedView,
 ): Promise<TrainingSession> {
   const { sizes, batch, training, weights, gradients } = options;
   const graph = gradientGraph({ sizes, images: training.count, batch });
   const session = await ort.InferenceSession.create(graph, sessionOptions);
   const rows = new Int32Array(batch);
   const loss = new Float32Array(1);
-  const weightTwins = weights.map((weight) => twinOf(floats(weight)));
-  const gradientTwins = gradients.map((gradient) => twinOf(floats(gradient)));
-  const images = twinOf(training.images);
+  const weightTwins = weights.map((weight) => twinOf(floats(weight), viewOf));
+  const gradientTwins = gradients.map((gradient) => twinOf(floats(gradient), viewOf));
+  const images = twinOf(training.images, viewOf);
   const feeds = {
     images: bytesTensor(images.twin, [training.count, sizes.inputs]),
-    labels: bytesTensor(twinOf(training.labels).twin, [training.count]),
+    labels: bytesTensor(twinOf(training.labels, viewOf).twin, [training.count]),
     rows: new ort.Tensor('int32', rows, [batch]),
     ...named(weights, weightTwins, (key) => key),
   };
@@ -98,9 +99,15 @@ interface Twin<T> {
   readonly isView: boolean;
 }
 
-function twinOf<T extends Float32Array | Uint8Array>(original: T): Twin<T> {
+/** `unsharedView`, or in tests what stands for a missing addon. */
+type ViewOf = <T extends Float32Array | Uint8Array>(original: T) => T;
+
+function twinOf<T extends Float32Array | Uint8Array>(
+  original: T,
+  viewOf: ViewOf = unsharedView,
+): Twin<T> {
   try {
-    return { original, twin: unsharedView(original) as T, isView: true };
+    return { original, twin: viewOf(original), isView: true };
   } catch (error) {
     if (!(error instanceof KVStoreError) || error.code !== 'native_unavailable') throw error;
     return { original, twin: original.slice() as T, isView: false };

@@ -3,6 +3,7 @@
 #include <napi.h>
 
 #include <array>
+#include <string>
 #include <vector>
 
 #include "kernels.h"
@@ -12,8 +13,6 @@ namespace {
 using tensorkv::Cpu;
 using tensorkv::Dtype;
 using tensorkv::KernelTable;
-
-constexpr Cpu kCpus[] = {Cpu::kBaseline, Cpu::kAvx2, Cpu::kAvx512};
 
 struct View {
   napi_typedarray_type type;
@@ -25,8 +24,8 @@ struct View {
 // SharedArrayBuffer.
 View ViewOf(Napi::Env env, napi_value value) {
   View view;
-  const napi_status status = napi_get_typedarray_info(env, value, &view.type, &view.length,
-                                                      &view.data, nullptr, nullptr);
+  const napi_status status =
+      napi_get_typedarray_info(env, value, &view.type, &view.length, &view.data, nullptr, nullptr);
   if (status != napi_ok) throw Napi::TypeError::New(env, "Expected a typed array");
   return view;
 }
@@ -73,8 +72,6 @@ class Addresses {
       data_ = many_.data();
     }
     for (size_t k = 0; k < size_; ++k) {
-      // One handle at a time, however long the list.
-      Napi::HandleScope scope(env);
       data_[k] = ViewOf(env, list.Get(static_cast<uint32_t>(k))).data;
     }
   }
@@ -136,14 +133,13 @@ void Cast(const Napi::CallbackInfo& info) {
 // not keep that memory: the caller must, until this buffer is collected.
 Napi::Value ExternalBuffer(const Napi::CallbackInfo& info) {
   const View view = ViewOf(info.Env(), info[0]);
-  return Napi::ArrayBuffer::New(info.Env(), view.data,
-                                view.length * BytesPerElement(view.type));
+  return Napi::ArrayBuffer::New(info.Env(), view.data, view.length * BytesPerElement(view.type));
 }
 
 // forCpu(name): the kernels compiled for it, or undefined where this machine cannot run them.
 Napi::Value ForCpu(const Napi::CallbackInfo& info) {
   const std::string name = info[0].As<Napi::String>();
-  for (const Cpu cpu : kCpus) {
+  for (const Cpu cpu : tensorkv::kCpus) {
     const KernelTable* const found = tensorkv::KernelsFor(cpu);
     if (found == nullptr || name != tensorkv::NameOf(cpu)) continue;
     // The table is constant; Node-API just has no pointer to const.
@@ -161,7 +157,7 @@ Napi::Value ForCpu(const Napi::CallbackInfo& info) {
 // cpus: the names that forCpu takes on this machine, the most capable last.
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   Napi::Array names = Napi::Array::New(env);
-  for (const Cpu cpu : kCpus) {
+  for (const Cpu cpu : tensorkv::kCpus) {
     if (tensorkv::KernelsFor(cpu) == nullptr) continue;
     names[names.Length()] = Napi::String::New(env, tensorkv::NameOf(cpu));
   }

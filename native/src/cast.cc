@@ -42,7 +42,7 @@ void Cast(const void* source, void* out, size_t length) {
   }
 }
 
-#define TENSORKV_CAST_FROM(From)                                  \
+#define TENSORKV_CAST_FROM(From)                                \
   template void Cast<From, float>(const void*, void*, size_t);  \
   template void Cast<From, double>(const void*, void*, size_t); \
   template void Cast<From, int32_t>(const void*, void*, size_t);

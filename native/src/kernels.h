@@ -11,7 +11,7 @@ namespace tensorkv {
 // is what every machine of the architecture has: SSE2 on x86-64, NEON on arm64.
 enum class Cpu : unsigned char { kBaseline, kAvx2, kAvx512 };
 
-constexpr size_t kCpuCount = 3;
+constexpr Cpu kCpus[] = {Cpu::kBaseline, Cpu::kAvx2, Cpu::kAvx512};
 
 // One compiled copy of every kernel. What each promises stands in its own header. A null entry: the
 // kernel has no meaning for that dtype.

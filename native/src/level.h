@@ -1,13 +1,11 @@
 #pragma once
 
-#include <cstddef>
-
-// Kernel files are compiled once per instruction set ("level"), each time with TENSORKV_LEVEL set to
-// the namespace that holds the copy: baseline, avx2 or avx512.
+// Kernel files are compiled once per instruction set ("level"), each time with TENSORKV_LEVEL set
+// to the namespace that holds the copy: baseline, avx2 or avx512.
 //
 // Rule for these files: call no inline function or template of another header (std::min, std::span
-// members, ...). Such a function has one name in all copies, so the linker could keep the AVX-512 one
-// for a machine that has none. check_symbols.cmake fails the build when one slips in.
+// members, ...). Such a function has one name in all copies, so the linker could keep the AVX-512
+// one for a machine that has none. check_symbols.cmake fails the build when one slips in.
 #ifndef TENSORKV_LEVEL
 #error "Compile kernel files through the level libraries of CMakeLists.txt"
 #endif
@@ -20,10 +18,3 @@
 #else
 #define TENSORKV_INDEPENDENT _Pragma("GCC ivdep")
 #endif
-
-namespace tensorkv::TENSORKV_LEVEL {
-
-// A tile of the running sum: stays in L1 (32 KiB or more) while the inputs stream past.
-constexpr size_t kTileBytes = 8192;
-
-}  // namespace tensorkv::TENSORKV_LEVEL

@@ -11,31 +11,37 @@ struct Hyper {
 };
 
 template <typename T, bool kMomentum, bool kDecay>
-void StepTile(const T* sums, T* stored, T* momentum, const Hyper<T>& hyper, size_t length) {
-  // Copies in registers: `stored` could alias `hyper` for all that the compiler knows.
-  const Hyper<T> h = hyper;
-  TENSORKV_INDEPENDENT
-  for (size_t i = 0; i < length; ++i) {
-    T w = stored[i];
-    T g = sums[i] * h.rescale;
-    g = g < -h.clip ? -h.clip : g;
-    g = g > h.clip ? h.clip : g;
-    if constexpr (kDecay) g = g + h.wd * w;
-    if constexpr (kMomentum) {
-      const T m = h.momentum * momentum[i] - h.lr * g;
-      momentum[i] = m;
-      w = w + m;
-    } else {
-      w = w - h.lr * g;
+void Step(const Group<T>& group, size_t count, T* stored, T* momentum, const Hyper<T>& hyper,
+          size_t length) {
+  WithOthers(count, [=](auto others) {
+    // Copies in registers: `stored` could alias what was captured, for all that the compiler knows.
+    const Group<T> g = group;
+    const Hyper<T> h = hyper;
+    T* const ws = stored;
+    [[maybe_unused]] T* const ms = momentum;
+    const size_t end = length;
+    TENSORKV_INDEPENDENT
+    for (size_t i = 0; i < end; ++i) {
+      const T w = ws[i];
+      T gradient = SumAt(g.arrays, i, others) * h.rescale;
+      gradient = gradient < -h.clip ? -h.clip : gradient;
+      gradient = gradient > h.clip ? h.clip : gradient;
+      if constexpr (kDecay) gradient = gradient + h.wd * w;
+      if constexpr (kMomentum) {
+        const T m = h.momentum * ms[i] - h.lr * gradient;
+        ms[i] = m;
+        ws[i] = w + m;
+      } else {
+        ws[i] = w - h.lr * gradient;
+      }
     }
-    stored[i] = w;
-  }
+  });
 }
 
 template <typename T>
 auto ChooseStep(bool has_momentum, bool decays) {
-  if (has_momentum) return decays ? StepTile<T, true, true> : StepTile<T, true, false>;
-  return decays ? StepTile<T, false, true> : StepTile<T, false, false>;
+  if (has_momentum) return decays ? Step<T, true, true> : Step<T, true, false>;
+  return decays ? Step<T, false, true> : Step<T, false, false>;
 }
 
 }  // namespace
@@ -49,18 +55,10 @@ void SgdStep(const void* const* inputs, size_t count, void* stored, void* moment
   T* const w = static_cast<T*>(stored);
   T* const m = static_cast<T*>(momentum);
   const auto step = ChooseStep<T>(m != nullptr, h.wd != 0);
-  if (count == 1) {
-    step(static_cast<const T*>(inputs[0]), w, m, h, length);
-    return;
-  }
-  constexpr size_t kTile = kTileBytes / sizeof(T);
-  alignas(64) T tile[kTile];
-  for (size_t begin = 0; begin < length; begin += kTile) {
-    const size_t left = length - begin;
-    const size_t size = left < kTile ? left : kTile;
-    SumRange(inputs, count, begin, tile, size, tile);
-    step(tile, w + begin, m == nullptr ? nullptr : m + begin, h, size);
-  }
+  ForEachGroup<T>(inputs, count, length,
+                  [=, &h](const Group<T>& group, size_t used, size_t begin, size_t size) {
+                    step(group, used, w + begin, m == nullptr ? nullptr : m + begin, h, size);
+                  });
 }
 
 template void SgdStep<float>(const void* const*, size_t, void*, void*, const SgdHyper&, size_t);

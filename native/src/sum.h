@@ -6,12 +6,15 @@
 
 #include "level.h"
 
-// The sum that reduce_sum.cc and sgd_step.cc share. Internal linkage: see level.h.
+// Sums of any number of arrays, for the kernels that start with one. Internal linkage: see level.h.
 namespace tensorkv::TENSORKV_LEVEL {
 namespace {
 
-// As many arrays as one loop adds in registers: more streams than this gain nothing measurable.
+// As many arrays as one loop adds in registers.
 constexpr size_t kGroup = 8;
+
+// Part of a sum of more arrays than that: stays in L1 while the inputs stream past.
+constexpr size_t kSumTileBytes = 2048;
 
 inline float Add(float a, float b) { return a + b; }
 inline double Add(double a, double b) { return a + b; }
@@ -20,60 +23,80 @@ inline int32_t Add(int32_t a, int32_t b) {
   return static_cast<int32_t>(static_cast<uint32_t>(a) + static_cast<uint32_t>(b));
 }
 
-// out[i] = arrays[0][i] + arrays[1][i] + ..., K = 1, 2, ... spelt out so that the sum stays in a
-// register.
-template <typename T, size_t... K>
-void SumArrays(const T* const* arrays, T* out, size_t length, std::index_sequence<K...>) {
-  const T* const first = arrays[0];
-  [[maybe_unused]] const T* const others[] = {arrays[K + 1]..., nullptr};
-  TENSORKV_INDEPENDENT
-  for (size_t i = 0; i < length; ++i) {
-    T sum = first[i];
-    ((sum = Add(sum, others[K][i])), ...);
-    out[i] = sum;
-  }
-}
-
-// The same for a count known at run time, 1 to kGroup.
-template <typename T>
-void SumGroup(const T* const* arrays, size_t count, T* out, size_t length) {
+// Calls body(the indices 1, 2, ... up to count - 1, as a type), for a count of 1 to kGroup. A loop
+// over them that is spelt out at compile time keeps its sum in a register.
+template <typename Body>
+void WithOthers(size_t count, Body body) {
   switch (count) {
     case 1:
-      return SumArrays(arrays, out, length, std::make_index_sequence<0>());
+      return body(std::index_sequence<>());
     case 2:
-      return SumArrays(arrays, out, length, std::make_index_sequence<1>());
+      return body(std::index_sequence<1>());
     case 3:
-      return SumArrays(arrays, out, length, std::make_index_sequence<2>());
+      return body(std::index_sequence<1, 2>());
     case 4:
-      return SumArrays(arrays, out, length, std::make_index_sequence<3>());
+      return body(std::index_sequence<1, 2, 3>());
     case 5:
-      return SumArrays(arrays, out, length, std::make_index_sequence<4>());
+      return body(std::index_sequence<1, 2, 3, 4>());
     case 6:
-      return SumArrays(arrays, out, length, std::make_index_sequence<5>());
+      return body(std::index_sequence<1, 2, 3, 4, 5>());
     case 7:
-      return SumArrays(arrays, out, length, std::make_index_sequence<6>());
+      return body(std::index_sequence<1, 2, 3, 4, 5, 6>());
     default:
-      return SumArrays(arrays, out, length, std::make_index_sequence<7>());
+      return body(std::index_sequence<1, 2, 3, 4, 5, 6, 7>());
   }
 }
 
-// out[i] = the sum of inputs[k][begin + i] in list order, for i < length. More than kGroup inputs
-// need `tile`, room for `length` elements that is none of the inputs; `out` may be `tile`. `out` is
-// written after the last input is read, so it may be any input at the same position.
+// Element i of arrays[0] + arrays[1] + ..., in that order.
+template <typename T, size_t... kOthers>
+inline T SumAt(const T* const* arrays, size_t i, std::index_sequence<kOthers...>) {
+  T sum = arrays[0][i];
+  ((sum = Add(sum, arrays[kOthers][i])), ...);
+  return sum;
+}
+
+// A copy of the addresses that no store can change, for all that the compiler knows.
 template <typename T>
-void SumRange(const void* const* inputs, size_t count, size_t begin, T* out, size_t length,
-              T* tile) {
-  const T* group[kGroup];
-  size_t used = 0;
-  for (size_t k = 0; k < count; ++k) {
-    if (used == kGroup) {
-      SumGroup(group, used, tile, length);
-      group[0] = tile;
-      used = 1;
+struct Group {
+  const T* arrays[kGroup];
+};
+
+// out[i] = arrays[0][i] + arrays[1][i] + ...
+template <typename T>
+void SumGroup(const Group<T>& group, size_t count, T* out, size_t length) {
+  WithOthers(count, [&](auto others) {
+    const Group<T> g = group;
+    T* const sums = out;
+    const size_t end = length;
+    TENSORKV_INDEPENDENT
+    for (size_t i = 0; i < end; ++i) sums[i] = SumAt(g.arrays, i, others);
+  });
+}
+
+// Calls body(group, count, begin, length) for the ranges of 0 to `length`, in order: the sum of the
+// `count` (1 to kGroup) arrays of `group` is then the sum of all inputs from `begin` on. Every
+// input of a range is read before body has returned and none after, so body may overwrite that
+// range of an input.
+template <typename T, typename Body>
+void ForEachGroup(const void* const* inputs, size_t count, size_t length, Body body) {
+  constexpr size_t kTile = kSumTileBytes / sizeof(T);
+  alignas(64) T tile[kTile];
+  const size_t range = count <= kGroup ? length : kTile;
+  for (size_t begin = 0; begin < length; begin += range) {
+    const size_t left = length - begin;
+    const size_t size = left < range ? left : range;
+    Group<T> group;
+    size_t used = 0;
+    for (size_t k = 0; k < count; ++k) {
+      if (used == kGroup) {
+        SumGroup(group, used, tile, size);
+        group.arrays[0] = tile;
+        used = 1;
+      }
+      group.arrays[used++] = static_cast<const T*>(inputs[k]) + begin;
     }
-    group[used++] = static_cast<const T*>(inputs[k]) + begin;
+    body(group, used, begin, size);
   }
-  SumGroup(group, used, out, length);
 }
 
 }  // namespace

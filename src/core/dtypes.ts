@@ -19,25 +19,15 @@ export interface DTypeInfo {
 }
 
 const table: Readonly<Record<DType, DTypeInfo>> = {
-  float32: row('float32', 4, 'number', true, true),
-  float64: row('float64', 8, 'number', true, true),
-  float16: row('float16', 2, 'bits', true, false),
-  bfloat16: row('bfloat16', 2, 'bits', true, false),
-  int8: row('int8', 1, 'number', false, false),
-  uint8: row('uint8', 1, 'number', false, false),
-  int32: row('int32', 4, 'number', false, true),
-  int64: row('int64', 8, 'bigint', false, false),
+  float32: { name: 'float32', bytes: 4, elements: 'number', floating: true, supported: true },
+  float64: { name: 'float64', bytes: 8, elements: 'number', floating: true, supported: true },
+  float16: { name: 'float16', bytes: 2, elements: 'bits', floating: true, supported: false },
+  bfloat16: { name: 'bfloat16', bytes: 2, elements: 'bits', floating: true, supported: false },
+  int8: { name: 'int8', bytes: 1, elements: 'number', floating: false, supported: false },
+  uint8: { name: 'uint8', bytes: 1, elements: 'number', floating: false, supported: false },
+  int32: { name: 'int32', bytes: 4, elements: 'number', floating: false, supported: true },
+  int64: { name: 'int64', bytes: 8, elements: 'bigint', floating: false, supported: false },
 };
-
-function row(
-  name: DType,
-  bytes: number,
-  elements: DTypeInfo['elements'],
-  floating: boolean,
-  supported: boolean,
-): DTypeInfo {
-  return { name, bytes, elements, floating, supported };
-}
 
 /** Every dtype, supported or not, in the order of the table. */
 export const dtypes: readonly DTypeInfo[] = Object.values(table);

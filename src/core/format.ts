@@ -10,11 +10,13 @@ const edgeItems = 3;
  */
 export function formatTensor(data: TensorData, shape: Shape, dtype: DType, device: string): string {
   const summary = `<Tensor ${shape.length === 0 ? 'scalar' : shape.join('x')} ${dtype} ${device}>`;
-  const edge = sizeOf(shape) > maxPrinted ? edgeItems : Infinity;
+  // An empty tensor can have long dimensions too.
+  const edge = Math.max(sizeOf(shape), ...shape) > maxPrinted ? edgeItems : Infinity;
   const kept = keptIndices(shape, edge);
   const strides = shape.map((_, axis) => sizeOf(shape.slice(axis + 1)));
   const cell = cellFormat(visible(data, kept, strides));
-  return `${block(kept, 0, 0, (offset) => cell(data[offset]!), strides)}\n${summary}`;
+  const at = (offset: number): string => cell(data[offset]!);
+  return `${block({ kept, strides, at }, 0, 0)}\n${summary}`;
 }
 
 /** Per dimension the indices that are printed; -1 stands for those left out. */
@@ -45,18 +47,20 @@ function cellFormat(values: readonly number[]): (x: number) => string {
   return (x) => text(x).padStart(width);
 }
 
-function block(
-  kept: number[][],
-  axis: number,
-  offset: number,
-  cell: (offset: number) => string,
-  strides: number[],
-): string {
+/** What of a tensor is printed, and how one element is. */
+interface Layout {
+  readonly kept: readonly (readonly number[])[];
+  readonly strides: readonly number[];
+  readonly at: (offset: number) => string;
+}
+
+function block(layout: Layout, axis: number, offset: number): string {
+  const { kept, strides, at } = layout;
   const indices = kept[axis];
-  if (indices === undefined) return cell(offset);
+  if (indices === undefined) return at(offset);
   const innermost = axis === kept.length - 1;
   const parts = indices.map((i) =>
-    i < 0 ? '...' : block(kept, axis + 1, offset + i * strides[axis]!, cell, strides),
+    i < 0 ? '...' : block(layout, axis + 1, offset + i * strides[axis]!),
   );
   const blankLines = '\n'.repeat(kept.length - axis - 1);
   return `[${parts.join(innermost ? ', ' : `,${blankLines}${' '.repeat(axis + 1)}`)}]`;

@@ -23,7 +23,7 @@ export function assertKey(key: unknown): asserts key is Key {
 /** The keys of a call as a list, all valid and of one kind (`bad_key_type`, `mixed_key_types`). */
 export function keyList(keys: Key | readonly Key[]): readonly Key[] {
   const list: readonly Key[] = Array.isArray(keys) ? (keys as Key[]) : [keys as Key];
-  list.forEach(assertKey);
+  for (const key of list) assertKey(key); // forEach would pass over holes.
   const stranger = list.find((key) => typeof key !== typeof list[0]);
   if (stranger !== undefined) {
     throw new KVStoreError(
@@ -52,7 +52,7 @@ export function groupByKey(
   const groups = new Map<Key, Group>();
   list.forEach((key, i) => {
     const group = groups.get(key) ?? { key, tensors: [] };
-    group.tensors.push(...tensorList(key, perKey[i], what));
+    for (const each of tensorList(key, perKey[i], what)) group.tensors.push(each);
     groups.set(key, group);
   });
   return [...groups.values()];
@@ -67,7 +67,12 @@ export function onePerKey(
   const perKey: readonly unknown[] = Array.isArray(keys)
     ? listOf(values, list.length, 'values')
     : [values];
-  list.forEach((key, i) => assertTensor(key, perKey[i], 'value'));
+  list.forEach((key, i) => {
+    const value = perKey[i];
+    if (value instanceof Tensor) return;
+    const message = `${showKey(key)} expected the value to be one tensor, got ${show(value)}`;
+    throw new KVStoreError('bad_argument', message, { key });
+  });
   return { keys: list, values: perKey as Tensor[] };
 }
 
@@ -102,7 +107,7 @@ function assertTensor(key: Key, value: unknown, what: string): asserts value is 
   if (value instanceof Tensor) return;
   throw new KVStoreError(
     'bad_argument',
-    `${showKey(key)} expected a tensor as ${what}, got ${show(value)}`,
+    `${showKey(key)} expected ${what} to be a tensor or a list of tensors, got ${show(value)}`,
     {
       key,
     },

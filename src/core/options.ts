@@ -1,8 +1,15 @@
 import { KVStoreError, show } from './errors.js';
 
+/** Whether `value` is an object as `{}` makes it, of this realm or another. */
+export function isPlainObject(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype = Object.getPrototypeOf(value) as object | null;
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
 /** Throws `bad_argument` when `options` is no object or has a name outside of `allowed`. */
 export function assertOptions(options: unknown, allowed: readonly string[], where: string): void {
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+  if (!isPlainObject(options)) {
     throw new KVStoreError(
       'bad_argument',
       `${where} expected an options object, got ${show(options)}`,

@@ -10,7 +10,8 @@ export function sizeOf(shape: Shape): number {
 
 /** A frozen copy of `shape` (a number stands for one dimension), or `bad_argument`. */
 export function toShape(shape: unknown): Shape {
-  const list: unknown = typeof shape === 'number' ? [shape] : shape;
+  const given: unknown = typeof shape === 'number' ? [shape] : shape;
+  const list: unknown = Array.isArray(given) ? Array.from(given as unknown[]) : given; // No holes.
   const valid = Array.isArray(list) && list.every((n) => Number.isSafeInteger(n) && n >= 0);
   if (!valid || !Number.isSafeInteger(sizeOf(list as number[]))) {
     const got = Array.isArray(list) ? `[${list.map(show).join(', ')}]` : show(shape);

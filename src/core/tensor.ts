@@ -4,6 +4,7 @@ import { addNumber, addScaled, multiply, multiplyNumber } from './elementwise.js
 import { KVStoreError, show } from './errors.js';
 import { formatTensor } from './format.js';
 import { allocate } from './memory.js';
+import { assertOptions } from './options.js';
 import { sameShape, showShape, sizeOf, toShape, type Shape } from './shape.js';
 
 /** A tensor as plain data. `postMessage` copies this record, never the elements it points to. */
@@ -46,7 +47,7 @@ export class Tensor implements TensorHandle {
   static fromHandle(handle: TensorHandle): Tensor {
     const shape = toShape((handle as Partial<TensorHandle> | null)?.shape);
     const dtype = dtypeOf(handle.data);
-    if (dtype !== handle.dtype || handle.data.length !== sizeOf(shape)) {
+    if (!dtype || dtype !== handle.dtype || handle.data.length !== sizeOf(shape)) {
       throw new KVStoreError('bad_argument', `expected a tensor handle, got ${show(handle)}`);
     }
     if (!(handle.data.buffer instanceof SharedArrayBuffer)) {
@@ -84,6 +85,9 @@ export class Tensor implements TensorHandle {
 
   /** In place: `this += scale * x`. Returns this tensor. */
   add_(x: Tensor | number, scale = 1): this {
+    if (typeof scale !== 'number') {
+      throw new KVStoreError('bad_argument', `add_ expected a number as scale, got ${show(scale)}`);
+    }
     if (typeof x === 'number') addNumber(this.data, scale * x, this.data);
     else addScaled(this.data, this.#matching(x, 'add_').data, scale, this.data);
     return this;
@@ -98,6 +102,9 @@ export class Tensor implements TensorHandle {
 
   /** In place: every element becomes `x`. Returns this tensor. */
   fill(x: number): this {
+    if (typeof x !== 'number') {
+      throw new KVStoreError('bad_argument', `fill expected a number, got ${show(x)}`);
+    }
     this.data.fill(x);
     return this;
   }
@@ -165,6 +172,7 @@ export class Tensor implements TensorHandle {
 
 /** A tensor of zeros. Throws `bad_argument`, `unsupported`, `memory_limit` or `cuda_unavailable`. */
 export function zeros(shape: Shape | number, options: TensorOptions = {}): Tensor {
+  assertOptions(options, ['dtype', 'device'], 'a tensor');
   const dtype = dtypeInfo(options.dtype ?? 'float32').name;
   const device = options.device ?? cpu(0);
   assertDevice(device);
@@ -195,6 +203,7 @@ export function tensor(
   data: NestedNumbers | TensorData,
   options: TensorOptions & { readonly shape?: Shape } = {},
 ): Tensor {
+  assertOptions(options, ['dtype', 'device', 'shape'], 'tensor');
   const typed = ArrayBuffer.isView(data);
   if (typed && dtypeOf(data) === undefined) {
     throw new KVStoreError(
@@ -211,7 +220,7 @@ export function tensor(
     );
   }
   const dtype = options.dtype ?? (typed ? dtypeOf(data)! : 'float32');
-  const out = zeros(shape, { ...options, dtype });
+  const out = zeros(shape, { dtype, device: options.device ?? cpu(0) });
   out.data.set(typed ? data : flatten(data as NestedNumbers));
   return out;
 }
@@ -224,14 +233,15 @@ function nestedShape(data: NestedNumbers): Shape {
   const rows = data as readonly NestedNumbers[];
   if (rows.length === 0) return [0];
   const inner = nestedShape(rows[0]!);
-  rows.forEach((row, i) => {
+  // Not forEach, which passes over holes.
+  for (const [i, row] of rows.entries()) {
     const shape = nestedShape(row);
-    if (sameShape(inner, shape)) return;
+    if (sameShape(inner, shape)) continue;
     throw new KVStoreError(
       'shape_mismatch',
       `nested arrays expected rows of shape ${showShape(inner)}, got ${showShape(shape)} at row ${i}`,
     );
-  });
+  }
   return [rows.length, ...inner];
 }
 

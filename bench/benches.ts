@@ -1,0 +1,18 @@
+import { copyToFour, copyToOne } from './copy.bench.js';
+import type { Bench } from './harness.js';
+import { bench as reduceSum } from './reduce-sum.bench.js';
+import { bench as resnetStep } from './resnet-step.bench.js';
+import { bench as roundTrip } from './round-trip.bench.js';
+import { bench as sgdStep } from './sgd-step.bench.js';
+import { bench as smallKeys } from './small-keys.bench.js';
+
+/** Every bench, in the order in which they run. */
+export const benches: readonly Bench[] = [
+  reduceSum,
+  sgdStep,
+  copyToOne,
+  copyToFour,
+  roundTrip,
+  smallKeys,
+  resnetStep,
+];

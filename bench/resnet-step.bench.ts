@@ -1,0 +1,49 @@
+import { showCount } from './arrays.js';
+import type { Bench } from './harness.js';
+import { prepareSteps } from './step/variants.js';
+
+/** What does the store add to a training step of a real network? */
+export const bench: Bench = {
+  name: 'resnet-step',
+  question: 'How long does a step over the parameters of ResNet-50 take, without the network?',
+  // Channels of the first layer.
+  sizes: { smoke: [4], full: [64] },
+  setup(channels, { devices }) {
+    const sizes = resnet50Sizes(channels);
+    const elements = sizes.reduce((sum, size) => sum + size, 0);
+    const tensors = `${sizes.length} tensors of ${showCount(elements)} float32 in all`;
+    return prepareSteps(sizes, devices, tensors);
+  },
+};
+
+const blocksOfStage = [3, 4, 6, 3];
+const inputChannels = 3;
+const expansion = 4;
+const classes = 1000;
+
+/**
+ * Elements of each parameter of ResNet-50, input first: convolutions without bias, each followed by
+ * the scale and shift of its batch normalisation, and a fully connected layer. The network proper
+ * starts with 64 channels.
+ */
+export function resnet50Sizes(channels = 64): number[] {
+  const sizes: number[] = [];
+  const convolution = (inputs: number, outputs: number, kernelSide: number): void => {
+    sizes.push(outputs * inputs * kernelSide ** 2, outputs, outputs);
+  };
+  convolution(inputChannels, channels, 7);
+  let inputs = channels;
+  blocksOfStage.forEach((blocks, stage) => {
+    const width = channels * 2 ** stage;
+    for (let block = 0; block < blocks; block++) {
+      convolution(inputs, width, 1);
+      convolution(width, width, 3);
+      convolution(width, width * expansion, 1);
+      // The first block of a stage changes the width, so its shortcut is a convolution too.
+      if (block === 0) convolution(inputs, width * expansion, 1);
+      inputs = width * expansion;
+    }
+  });
+  sizes.push(classes * inputs, classes);
+  return sizes;
+}

@@ -1,0 +1,70 @@
+import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { benches } from './benches.js';
+import { parseArguments, UsageError, type Settings } from './cli.js';
+import { efforts, measure, type Bench, type Measurement } from './harness.js';
+import { thisCommit, thisMachine } from './machine.js';
+import { toJsonLine, toTable, type Origin } from './report.js';
+
+const exitCodes = { done: 0, failed: 1, usage: 2 } as const;
+
+/** In the sources, not beside the compiled file: results belong to the repository. */
+const resultsFolder = join(import.meta.dirname, '..', '..', 'bench', 'results');
+
+process.exitCode = await main(process.argv.slice(2));
+
+/** Runs benches as the arguments say; returns the exit code of the process. */
+async function main(args: readonly string[]): Promise<number> {
+  try {
+    const settings = parseArguments(args, benches);
+    if ('help' in settings) process.stdout.write(settings.help);
+    else await runAll(settings);
+    return exitCodes.done;
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    return error instanceof UsageError ? exitCodes.usage : exitCodes.failed;
+  }
+}
+
+async function runAll(settings: Settings): Promise<void> {
+  const origin: Origin = { machine: thisMachine(), commit: thisCommit(), date: today() };
+  if (settings.out !== undefined) startFile(settings.out);
+  if (!settings.json) {
+    const { cpu, cores, node } = origin.machine;
+    process.stdout.write(`${cpu}, ${cores} cores, Node ${node}, commit ${origin.commit}\n\n`);
+  }
+  for (const bench of settings.benches) await runOne(bench, settings, origin);
+}
+
+/** Runs one bench at all its sizes. Every size is reported as it ends. */
+async function runOne(bench: Bench, settings: Settings, origin: Origin): Promise<void> {
+  const { size, rounds, devices, json, out, save } = settings;
+  const lines: string[] = [];
+  for (const each of bench.sizes[size]) {
+    const effort = { ...efforts[size], rounds };
+    const measurements: Measurement[] = await measure(bench, each, effort, { devices });
+    const found = measurements.map((measurement) => `${toJsonLine(measurement, origin)}\n`);
+    lines.push(...found);
+    process.stdout.write(json ? found.join('') : `${toTable(bench, measurements)}\n`);
+    if (out !== undefined) appendFileSync(out, found.join(''));
+  }
+  if (!save) return;
+  mkdirSync(resultsFolder, { recursive: true });
+  writeFileSync(join(resultsFolder, `${origin.date}-${bench.name}.jsonl`), lines.join(''));
+}
+
+function startFile(path: string): void {
+  try {
+    writeFileSync(path, '');
+  } catch (error) {
+    throw new UsageError(`--out expected a file that can be written, got "${path}"`, {
+      cause: error,
+    });
+  }
+}
+
+function today(): string {
+  const now = new Date();
+  const two = (x: number): string => String(x).padStart(2, '0');
+  return `${now.getFullYear()}-${two(now.getMonth() + 1)}-${two(now.getDate())}`;
+}

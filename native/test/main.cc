@@ -1,0 +1,20 @@
+#include <cstdio>
+
+#include "kernels.h"
+#include "suites.h"
+
+// The kernels against plain loops, at every level of this machine. Meant to run under sanitizers.
+int main() {
+  for (const tensorkv::Cpu cpu : tensorkv::kCpus) {
+    const tensorkv::KernelTable* const kernels = tensorkv::KernelsFor(cpu);
+    if (kernels == nullptr) continue;
+    tensorkv::test::TestReduceSum(*kernels);
+    tensorkv::test::TestSgdStep(*kernels);
+    tensorkv::test::TestCopy(*kernels);
+    tensorkv::test::TestCast(*kernels);
+    tensorkv::test::TestThreads(*kernels);
+    std::printf("%s ok  ", tensorkv::NameOf(cpu));
+  }
+  std::printf("\n");
+  return 0;
+}

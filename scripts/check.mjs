@@ -1,0 +1,54 @@
+// Everything about the sources that can be checked without running them, one line a check.
+//
+//   node scripts/check.mjs            all checks
+//   node scripts/check.mjs lint text  some of them
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+
+const root = join(import.meta.dirname, '..');
+const native = join(root, 'native');
+const script = (name) => ['node', join('scripts', name)];
+
+const checks = {
+  types: ['tsc', '-p', '.', '--noEmit'],
+  lint: ['oxlint', '--type-aware', '--deny-warnings', '--report-unused-disable-directives', '.'],
+  imports: script('check-imports.mjs'),
+  text: script('check-text.mjs'),
+  format: ['prettier', '--log-level', 'warn', '--check', '.'],
+  'native-format': ['clang-format', '--dry-run', '-Werror', ...nativeFiles()],
+  package: script('check-package.mjs'),
+};
+
+function nativeFiles() {
+  if (!existsSync(native)) return [];
+  return readdirSync(native, { recursive: true })
+    .filter((file) => /\.(cc|h|cu)$/.test(file))
+    .map((file) => join('native', file));
+}
+
+function run(name) {
+  const [program, ...args] = checks[name];
+  const PATH = join(root, 'node_modules', '.bin') + delimiter + process.env.PATH;
+  const started = performance.now();
+  const { status, error, stdout, stderr } = spawnSync(program, args, {
+    cwd: root,
+    env: { ...process.env, PATH },
+    encoding: 'utf8',
+    maxBuffer: 2 ** 26,
+    shell: process.platform === 'win32',
+  });
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  const passed = status === 0;
+  console.log(`${passed ? 'ok    ' : 'FAILED'} ${name} (${seconds} s)`);
+  if (!passed) console.log(`${error?.message ?? ''}${stdout ?? ''}${stderr ?? ''}`.trimEnd());
+  return passed;
+}
+
+const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(checks);
+const unknown = names.find((name) => !Object.hasOwn(checks, name));
+if (unknown) throw new Error(`no check ${unknown}: there are ${Object.keys(checks).join(', ')}`);
+const failed = names.filter((name) => !run(name));
+if (failed.length > 0) console.log(`failed: ${failed.join(', ')}`);
+process.exitCode = failed.length > 0 ? 1 : 0;

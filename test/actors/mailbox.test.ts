@@ -1,0 +1,164 @@
+import test from 'ava';
+import type { Link } from '../../actors/link.js';
+import { Mailbox, type MailboxOptions } from '../../actors/mailbox.js';
+import { KVStoreError } from '../../src/index.js';
+import type { FromCoordinator, Request, ToCoordinator } from '../../src/core/protocol.js';
+import { watch } from '../helpers/inline-group.js';
+import { rejects } from '../helpers/workers.js';
+
+/** A link whose other end is the test. */
+class TestLink implements Link {
+  readonly batches: (readonly ToCoordinator[])[] = [];
+  readonly kept: boolean[] = [];
+  closed = false;
+  #onBatch: (batch: readonly FromCoordinator[]) => void = () => undefined;
+
+  post(batch: readonly ToCoordinator[]): void {
+    this.batches.push(batch);
+  }
+
+  listen(onBatch: (batch: readonly FromCoordinator[]) => void): void {
+    this.#onBatch = onBatch;
+  }
+
+  keepAlive(on: boolean): void {
+    this.kept.push(on);
+  }
+
+  close(): void {
+    this.closed = true;
+  }
+
+  answer(...batch: FromCoordinator[]): void {
+    this.#onBatch(batch);
+  }
+
+  /** Numbers of all requests so far. */
+  get ids(): number[] {
+    return this.batches.flat().map((message) => (message as Request).id);
+  }
+}
+
+function mailboxOn(link: Link, options: Partial<MailboxOptions> = {}): Mailbox {
+  return new Mailbox(link, {
+    timeoutMs: 300_000,
+    onUpdate: () => undefined,
+    onNotice: () => undefined,
+    ...options,
+  });
+}
+
+const posted = (): Promise<void> => Promise.resolve();
+const barrier = { type: 'barrier' } as const;
+
+test('what is asked within one microtask goes out as one batch, in order', async (t) => {
+  const link = new TestLink();
+  const mailbox = mailboxOn(link);
+  const calls = [mailbox.request(barrier), mailbox.request(barrier), mailbox.request(barrier)];
+  t.is(link.batches.length, 0);
+  await posted();
+  t.deepEqual(link.ids, [1, 2, 3]);
+  t.is(link.batches.length, 1);
+  t.is(mailbox.inFlight, 3);
+  link.answer({ type: 'done', id: 2 }, { type: 'done', id: 1 }, { type: 'done', id: 3 });
+  t.deepEqual(
+    (await Promise.all(calls)).map(({ id }) => id),
+    [1, 2, 3],
+  );
+  t.is(mailbox.inFlight, 0);
+});
+
+test('a failure that crossed a thread is a KVStoreError again', async (t) => {
+  const link = new TestLink();
+  const call = mailboxOn(link).request(barrier);
+  await posted();
+  const failure = { code: 'peer_dead', message: 'gone', key: 'w', rank: 2, cause: 'E: x' } as const;
+  link.answer({ type: 'failed', id: 1, failure });
+  const error = await rejects(t, call, { code: 'peer_dead', key: 'w', rank: 2, says: ['gone'] });
+  t.is(error.cause, 'E: x');
+});
+
+test('more requests than the capacity wait for a place, in order', async (t) => {
+  const link = new TestLink();
+  const mailbox = mailboxOn(link, { capacity: 2 });
+  const calls = [0, 1, 2, 3, 4].map(() => mailbox.request(barrier));
+  await posted();
+  t.deepEqual(link.ids, [1, 2]);
+  t.is(mailbox.inFlight, 5);
+  link.answer({ type: 'done', id: 1 });
+  const late = mailbox.request(barrier); // Not before those that wait, though a place was free.
+  await posted();
+  t.deepEqual(link.ids, [1, 2, 3]);
+  for (const id of [2, 3, 4, 5, 6]) {
+    link.answer({ type: 'done', id });
+    await posted();
+  }
+  t.deepEqual(
+    (await Promise.all([...calls, late])).map(({ id }) => id),
+    [1, 2, 3, 4, 5, 6],
+  );
+});
+
+test('queue_full: what gets no place in time is refused and was never sent', async (t) => {
+  const link = new TestLink();
+  const mailbox = mailboxOn(link, { capacity: 2, timeoutMs: 20 });
+  const open = [mailbox.request(barrier), mailbox.request(barrier)].map(watch);
+  const says = ['barrier', '2 open requests'];
+  await Promise.all(
+    [1, 2].map(() => rejects(t, mailbox.request(barrier), { code: 'queue_full', says })),
+  );
+  t.deepEqual(link.ids, [1, 2]);
+  t.deepEqual(
+    open.map(({ settled }) => settled),
+    ['no', 'no'],
+  );
+  link.answer({ type: 'done', id: 1 });
+  const next = mailbox.request(barrier);
+  await posted();
+  link.answer({ type: 'done', id: 3 });
+  await next;
+  mailbox.close(new KVStoreError('closed', 'enough'));
+});
+
+test('the link keeps its thread alive just while something is unanswered', async (t) => {
+  const link = new TestLink();
+  const mailbox = mailboxOn(link, { capacity: 1 });
+  const calls = [mailbox.request(barrier), mailbox.request(barrier)];
+  t.is(link.kept.at(-1), true);
+  link.answer({ type: 'done', id: 1 });
+  t.is(link.kept.at(-1), true);
+  link.answer({ type: 'done', id: 2 });
+  t.is(link.kept.at(-1), false);
+  await Promise.all(calls);
+});
+
+test('close rejects what is open, what waits and what comes', async (t) => {
+  const link = new TestLink();
+  const mailbox = mailboxOn(link, { capacity: 1 });
+  const calls = [mailbox.request(barrier), mailbox.request(barrier)];
+  await posted();
+  mailbox.close(new KVStoreError('peer_dead', 'first'));
+  mailbox.close(new KVStoreError('closed', 'second'));
+  t.true(link.closed);
+  for (const call of [...calls, mailbox.request(barrier)]) {
+    await rejects(t, call, { code: 'peer_dead', says: ['first'] });
+  }
+  t.is(mailbox.inFlight, 0);
+  link.answer({ type: 'done', id: 1 }, { type: 'done', id: 99 });
+});
+
+test('an update is run and answered, with its failure if it has one', async (t) => {
+  const link = new TestLink();
+  const failure = { code: 'updater_error', message: 'no' } as const;
+  const handle = { shape: [0], dtype: 'float32', data: new Float32Array(0) } as never;
+  mailboxOn(link, { onUpdate: ({ key }) => (key === 'bad' ? failure : undefined) });
+  const update = { type: 'update', handle: 1, input: handle, stored: handle } as const;
+  link.answer({ ...update, update: 7, key: 'good' }, { ...update, update: 8, key: 'bad' });
+  await posted();
+  t.deepEqual(link.batches, [
+    [
+      { type: 'updated', update: 7 },
+      { type: 'updated', update: 8, failure },
+    ],
+  ]);
+});

@@ -1,0 +1,74 @@
+import test from 'ava';
+import { digest, floats, integers } from '../../bench/arrays.js';
+import { benches } from '../../bench/benches.js';
+import { efforts, measure } from '../../bench/harness.js';
+import { thisCommit, thisMachine } from '../../bench/machine.js';
+import { toJsonLine, toTable } from '../../bench/report.js';
+import { resnet50Sizes } from '../../bench/resnet-step.bench.js';
+
+const origin = { machine: thisMachine(), commit: thisCommit(), date: '2000-01-31' };
+
+for (const bench of benches) {
+  test.serial(`${bench.name} runs at smoke size, and its answers agree`, async (t) => {
+    for (const size of bench.sizes.smoke) {
+      const found = await measure(bench, size, efforts.smoke, { devices: 2 });
+      t.true(found.length > 1);
+      for (const measurement of found) {
+        const line = toJsonLine(measurement, origin);
+        t.false(line.includes('\n'));
+        const parsed = JSON.parse(line) as Record<string, unknown>;
+        t.like(parsed, {
+          bench: bench.name,
+          size,
+          variant: measurement.variant,
+          verified: true,
+          rounds: 2,
+          machine: { cores: origin.machine.cores, node: process.version },
+          commit: origin.commit,
+          date: '2000-01-31',
+        });
+        for (const field of ['medianUs', 'minUs', 'maxUs', 'ratio']) {
+          t.true(Number(parsed[field]) > 0, field);
+        }
+      }
+      const table = toTable(bench, found);
+      t.true(table.includes(bench.question));
+      for (const { variant } of found) t.true(table.includes(variant));
+    }
+  });
+}
+
+test('benches have names of their own, and a size for every occasion', (t) => {
+  t.is(new Set(benches.map(({ name }) => name)).size, benches.length);
+  for (const { name, sizes } of benches) {
+    t.regex(name, /^[a-z0-9-]+$/);
+    t.true(sizes.smoke.length > 0 && sizes.full.length > 0);
+  }
+});
+
+test('ResNet-50 has 161 parameters of 25,557,032 elements in all', (t) => {
+  const sizes = resnet50Sizes();
+  t.is(sizes.length, 161);
+  t.is(
+    sizes.reduce((sum, size) => sum + size, 0),
+    25_557_032,
+  );
+  t.deepEqual(sizes.slice(0, 3), [9408, 64, 64]);
+  t.deepEqual(sizes.slice(-2), [2_048_000, 1000]);
+  t.is(Math.max(...sizes), 2_359_296, 'a 3 by 3 convolution of 512 channels');
+});
+
+test('a digest depends on every element, and not on where arrays are cut', (t) => {
+  const array = integers(1000, 1);
+  const whole = digest([array]);
+  t.is(digest([array.subarray(0, 1), array.subarray(1, 400), array.subarray(400)]), whole);
+  const seen = new Set([whole]);
+  for (let i = 0; i < array.length; i++) {
+    array[i]! += 1;
+    seen.add(digest([array]));
+    array[i]! -= 1;
+  }
+  t.is(seen.size, 1001);
+  t.is(digest([array]), whole);
+  t.not(digest([floats(2)]), digest([floats(3)]));
+});

@@ -1,0 +1,142 @@
+import { inspect } from 'node:util';
+import test from 'ava';
+import { factorOf, type OptimizerKernels } from '../../src/core/optimizers/optimizer.js';
+import { optimizerNamed } from '../../src/core/optimizers/registry.js';
+import { sgd } from '../../src/core/optimizers/sgd.js';
+import { KVStoreError, optim, type SgdOptions } from '../../src/index.js';
+
+const instanceOf = KVStoreError;
+
+test('S13: optimizers are found by name, in any case', (t) => {
+  t.is(optimizerNamed('sgd').name, 'sgd');
+  t.is(optimizerNamed('SGD'), optimizerNamed('sgd'));
+});
+
+for (const name of ['sgdd', '', 'constructor', null, undefined, 3, {}]) {
+  test(`S13: ${inspect(name)} is no optimizer, and the message lists those that are`, (t) => {
+    t.throws(() => optimizerNamed(name), {
+      instanceOf,
+      code: 'unknown_optimizer',
+      message: /^expected an optimizer \(sgd.*\), got /,
+    });
+  });
+}
+
+test('S13: sgd has the defaults of MXNet 2.0', (t) => {
+  t.deepEqual(sgd.resolve({}), {
+    lr: 0.1,
+    momentum: 0,
+    wd: 0,
+    rescaleGrad: 1,
+    clipGradient: undefined,
+    lrMult: {},
+    wdMult: {},
+  });
+});
+
+test('S13: optim.sgd names the optimizer and keeps the options that were given', (t) => {
+  t.deepEqual(optim.sgd({ lr: 0.5 }), { name: 'sgd', options: { lr: 0.5 } });
+  t.deepEqual(optim.sgd(), { name: 'sgd', options: {} });
+});
+
+test('S13: an option that is undefined keeps its default', (t) => {
+  t.is(sgd.resolve({ lr: undefined }).lr, 0.1);
+  t.is(sgd.resolve({ momentum: undefined, lr: 3 }).lr, 3);
+});
+
+test('S13: resolved options cannot be changed, nor through what was given', (t) => {
+  const lrMult = { bias: 2 };
+  const options = sgd.resolve({ lrMult });
+  lrMult.bias = 7;
+  t.deepEqual(options.lrMult, { bias: 2 });
+  t.true(Object.isFrozen(options));
+  t.true(Object.isFrozen(options.lrMult));
+});
+
+const good: readonly Partial<SgdOptions>[] = [
+  { lr: 0 },
+  { lr: 1e9 },
+  { wd: 0.1 },
+  { momentum: 0.9 },
+  { rescaleGrad: -1 },
+  { rescaleGrad: 0 },
+  { clipGradient: 1e-30 },
+  { lrMult: { a: 0, 3: -1 } },
+];
+for (const options of good) {
+  test(`S13: sgd accepts ${inspect(options)}`, (t) => {
+    t.like(sgd.resolve({ ...options }), options);
+  });
+}
+
+const bad: readonly Readonly<Record<string, unknown>>[] = [
+  { lr: -0.1 },
+  { lr: Number.NaN },
+  { lr: Infinity },
+  { lr: '0.1' },
+  { lr: null },
+  { wd: -1 },
+  { momentum: -0.1 },
+  { rescaleGrad: Infinity },
+  { clipGradient: 0 },
+  { clipGradient: -1 },
+  { lrMult: [2] },
+  { lrMult: 2 },
+  { wdMult: { a: '2' } },
+  { wdMult: { a: Number.NaN } },
+  { wdMult: null },
+];
+for (const options of bad) {
+  test(`S13: sgd refuses ${inspect(options)} and names the option`, (t) => {
+    const [[name]] = Object.entries(options) as [[string, unknown]];
+    const message = new RegExp(`^sgd expected ${name} to be .*, got `);
+    const expected = { instanceOf, code: 'bad_optimizer', message };
+    t.throws(() => sgd.resolve(options), expected);
+    t.throws(() => optim.sgd(options as Partial<SgdOptions>), expected);
+  });
+}
+
+for (const option of ['learningRate', 'constructor', '__proto__x']) {
+  test(`S13: ${option} is no option of sgd, and the message lists those that are`, (t) => {
+    t.throws(() => sgd.resolve({ [option]: 1 }), {
+      instanceOf,
+      code: 'bad_optimizer',
+      message: /^sgd expected options lr, wd, .*momentum, got /,
+    });
+  });
+}
+
+test('S13: sgd needs a slot only for momentum', (t) => {
+  t.deepEqual(sgd.slots(sgd.resolve({})), []);
+  t.deepEqual(sgd.slots(sgd.resolve({ momentum: 0.9 })), ['momentum']);
+});
+
+test('S13: the factors of a key are multiplied into its rates', (t) => {
+  const seen: unknown[] = [];
+  const kernels: OptimizerKernels = { sgdStep: (...call) => seen.push(call) };
+  const [inputs, stored, momentum] = [[Float32Array.of(1)], Float32Array.of(2), Float32Array.of(3)];
+  const options = sgd.resolve({
+    lr: 0.5,
+    wd: 0.25,
+    momentum: 0.9,
+    rescaleGrad: 2,
+    clipGradient: 1,
+    lrMult: { bias: 3 },
+    wdMult: { bias: 0 },
+  });
+  sgd.update(kernels, options, { key: 'bias', inputs, stored, slots: [momentum] });
+  sgd.update(kernels, options, { key: 'weight', inputs, stored, slots: [momentum] });
+
+  const common = { momentum: 0.9, rescaleGrad: 2, clipGradient: 1 };
+  t.deepEqual(seen, [
+    [inputs, stored, momentum, { ...common, lr: 1.5, wd: 0 }],
+    [inputs, stored, momentum, { ...common, lr: 0.5, wd: 0.25 }],
+  ]);
+});
+
+test('S13: a key without a factor has the factor 1', (t) => {
+  t.is(factorOf({ 3: 0.5 }, 3), 0.5);
+  t.is(factorOf({ 3: 0.5 }, '3'), 0.5);
+  t.is(factorOf({ 3: 0.5 }, 4), 1);
+  t.is(factorOf({}, 'constructor'), 1);
+});

@@ -1,0 +1,113 @@
+import type { ExecutionContext } from 'ava';
+import { InlineCoordinator } from '../../actors/inline-coordinator.js';
+import { sharedPlane } from '../../actors/plane.js';
+import { KVStore } from '../../src/kv-store.js';
+import { statusBytes } from '../../src/core/layout.js';
+import type { OnDeath } from '../../src/core/protocol.js';
+import { storeType } from '../../src/core/types.js';
+
+export interface InlineGroupOptions {
+  readonly workers: number;
+  readonly type?: string;
+  readonly onDeath?: OnDeath;
+  readonly timeoutMs?: number;
+  readonly memoryLimit?: number;
+}
+
+/**
+ * The stores of a group on this thread around one coordinator that does nothing by itself: a test
+ * takes it message by message and so chooses every interleaving.
+ */
+export class InlineGroup {
+  readonly stores: readonly KVStore[];
+  readonly coordinator: InlineCoordinator;
+
+  private constructor(coordinator: InlineCoordinator, stores: readonly KVStore[]) {
+    this.coordinator = coordinator;
+    this.stores = stores;
+  }
+
+  /** A group that ends with the test. */
+  static async open(t: ExecutionContext, options: InlineGroupOptions): Promise<InlineGroup> {
+    const { workers, onDeath = 'abort', timeoutMs = 300_000, memoryLimit = 2 ** 30 } = options;
+    const type = storeType(options.type ?? 'dist_sync');
+    const status = new SharedArrayBuffer(statusBytes);
+    const { consistency } = type;
+    const coordinator = new InlineCoordinator(
+      { workers, consistency, onDeath, memoryLimit, status },
+      { automatic: false },
+    );
+    t.teardown(() => coordinator.stop());
+    const stores = Array.from({ length: workers }, (_, rank) =>
+      KVStore.open((handlers) => sharedPlane(coordinator.link(rank), { timeoutMs, ...handlers }), {
+        type,
+        rank,
+        numWorkers: workers,
+        devices: undefined,
+        status,
+      }),
+    );
+    return new InlineGroup(coordinator, await Promise.all(stores));
+  }
+
+  /** Lets what the stores have sent arrive at the coordinator, and what it sent be heard. */
+  async deliver(): Promise<void> {
+    // A call takes a microtask to be posted, an answer a few to resolve the call's promise.
+    for (let i = 0; i < 16; i++) await Promise.resolve();
+  }
+
+  /** Handles the oldest message of `rank`, or of anybody. Returns false when there is none. */
+  async step(rank?: number): Promise<boolean> {
+    await this.deliver();
+    const stepped = this.coordinator.step(rank);
+    await this.deliver();
+    return stepped;
+  }
+
+  /** Handles messages until nothing is left, in `order` of ranks if given. */
+  async drain(order: readonly number[] = []): Promise<void> {
+    for (const rank of order) while (await this.step(rank));
+    while (await this.step());
+  }
+
+  /** Drains, then resolves with the value of `waiting`, which must have an answer by now. */
+  async finish<T>(waiting: Promise<T>): Promise<T> {
+    await this.drain();
+    const state = watch(waiting);
+    await this.deliver();
+    if (state.settled === 'no') throw new Error('the call is still open after all messages');
+    return waiting;
+  }
+
+  /** Ends everything that waits for anybody. */
+  async passAllDeadlines(): Promise<void> {
+    await this.deliver();
+    this.coordinator.tick(Infinity);
+    await this.deliver();
+  }
+
+  async depart(rank: number, cause: string | undefined): Promise<void> {
+    await this.deliver();
+    this.coordinator.depart(rank, cause);
+    await this.deliver();
+  }
+}
+
+/** How a promise has ended so far. */
+export interface Watched {
+  settled: 'no' | 'resolved' | 'rejected';
+  error: unknown;
+}
+
+/** Looks at a promise without waiting for it; a rejection counts as handled. */
+export function watch(promise: Promise<unknown>): Watched {
+  const watched: Watched = { settled: 'no', error: undefined };
+  promise.then(
+    () => (watched.settled = 'resolved'),
+    (error: unknown) => {
+      watched.settled = 'rejected';
+      watched.error = error;
+    },
+  );
+  return watched;
+}

@@ -1,0 +1,34 @@
+import test, { type ExecutionContext } from 'ava';
+import { createKVStore, type KVStore, type KVStoreOptions } from '../../src/index.js';
+
+/** A way to run a store: the suite of one caller must hold on each. */
+export interface TestPlane {
+  readonly name: string;
+  open(type: string, options: KVStoreOptions): Promise<KVStore>;
+}
+
+/** Every plane. One that a machine cannot have would leave itself out here. */
+export const planes: readonly TestPlane[] = (['thread', 'inline'] as const).map((coordinator) => ({
+  name: coordinator,
+  open: (type, options) => createKVStore(type, { ...options, coordinator }),
+}));
+
+/** Opens a store on the plane under test; it is closed when the test ends. */
+export type Open = (type?: string, options?: KVStoreOptions) => Promise<KVStore>;
+
+/** Declares a test once per plane. */
+export function onEveryPlane(
+  title: string,
+  run: (t: ExecutionContext, open: Open) => void | Promise<void>,
+): void {
+  // One at a time: every store of the thread plane brings a thread.
+  for (const plane of planes) {
+    test.serial(`${title} (${plane.name})`, async (t) => {
+      await run(t, async (type = 'local', options = {}) => {
+        const kv = await plane.open(type, options);
+        t.teardown(() => kv.close());
+        return kv;
+      });
+    });
+  }
+}

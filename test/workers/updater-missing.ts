@@ -1,0 +1,2 @@
+/** Not an updater module: its default export is no function. */
+export default { add: 1 };
