@@ -53,7 +53,8 @@ export class Entry {
   pending: PendingUpdate | undefined;
   /** Devices that have initialised this key. */
   readonly initialised = new Set<Rank>();
-  readonly #lanes = new Map<Rank, Part[]>();
+  /** By rank. */
+  readonly #lanes: Part[][] = [];
 
   constructor(key: Key, order: number, like: TensorHandle, stored: TensorData) {
     this.key = key;
@@ -73,14 +74,14 @@ export class Entry {
 
   /** Appends a part to the lane of its device. */
   enqueue(part: Part): void {
-    const lane = this.#lanes.get(part.ticket.rank);
-    if (lane) lane.push(part);
-    else this.#lanes.set(part.ticket.rank, [part]);
+    const { rank } = part.ticket;
+    while (this.#lanes.length <= rank) this.#lanes.push([]);
+    this.#lanes[rank]!.push(part);
   }
 
   /** The oldest part of `rank` that is not done. */
   head(rank: Rank): Part | undefined {
-    return this.#lanes.get(rank)?.[0];
+    return this.#lanes[rank]?.[0];
   }
 
   /** The head of `rank`'s lane, if it is a push. */
@@ -91,28 +92,28 @@ export class Entry {
 
   /** Whether a part of `ticket` waits for a round that its device has pushed to. */
   awaitsRound(ticket: Ticket): boolean {
-    const lane = this.#lanes.get(ticket.rank) ?? [];
+    const lane = this.#lanes[ticket.rank] ?? [];
     return lane[0]?.kind === 'push' && lane.some((part) => part.ticket === ticket);
   }
 
   /** Takes the head off `rank`'s lane. */
   pop(rank: Rank): void {
-    const lane = this.#lanes.get(rank);
-    lane?.shift();
-    if (lane?.length === 0) this.#lanes.delete(rank);
+    this.#lanes[rank]?.shift();
   }
 
-  /** Ranks with waiting parts, ascending. */
-  waitingRanks(): Rank[] {
-    return [...this.#lanes.keys()].sort((a, b) => a - b);
+  /** Ranks whose lanes have a part of `kind` at the head, ascending. */
+  ranksAt(kind: Part['kind']): Rank[] {
+    const ranks: Rank[] = [];
+    for (let rank = 0; rank < this.#lanes.length; rank++) {
+      if (this.#lanes[rank]![0]?.kind === kind) ranks.push(rank);
+    }
+    return ranks;
   }
 
   /** Drops every part that `isDropped` picks. */
   drop(isDropped: (part: Part) => boolean): void {
-    for (const [rank, lane] of this.#lanes) {
-      const kept = lane.filter((part) => !isDropped(part));
-      if (kept.length === 0) this.#lanes.delete(rank);
-      else this.#lanes.set(rank, kept);
-    }
+    this.#lanes.forEach((lane, rank) => {
+      if (lane.some(isDropped)) this.#lanes[rank] = lane.filter((part) => !isDropped(part));
+    });
   }
 }

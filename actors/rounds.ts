@@ -135,11 +135,12 @@ export class Rounds {
 
   /** The ranks whose pushes make up the next round, or undefined while somebody is missing. */
   #closableRound(entry: Entry): Rank[] | undefined {
-    const pushing = entry.waitingRanks().filter((rank) => entry.pushOf(rank) !== undefined);
+    const pushing = entry.ranksAt('push');
     if (pushing.length === 0) return undefined;
     if (this.#context.consistency === 'async') return pushing.slice(0, 1);
     if (this.#lostRank(entry, pushing) !== undefined) return pushing;
-    return this.missing(entry).length === 0 ? pushing : undefined;
+    const isPushing = (rank: Rank): boolean => entry.pushOf(rank) !== undefined;
+    return this.#context.members.live().every(isPushing) ? pushing : undefined;
   }
 
   /** A dead rank without which the round cannot close. What it pushed before its death counts. */
@@ -226,7 +227,7 @@ export class Rounds {
   }
 
   #servePulls(entry: Entry): void {
-    for (const rank of entry.waitingRanks()) {
+    for (const rank of entry.ranksAt('pull')) {
       for (let head = entry.head(rank); head?.kind === 'pull'; head = entry.head(rank)) {
         if (!head.ticket.mayPull) break;
         entry.pop(rank);

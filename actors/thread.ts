@@ -12,7 +12,7 @@ export class Thread {
 
   constructor(name: string, entry: URL, options: WorkerOptions) {
     this.#name = name;
-    this.worker = new Worker(entry, { name, ...options });
+    this.worker = new Worker(entry, { name, execArgv: inherited(process.execArgv), ...options });
     // Without a listener an error would end the whole process.
     this.worker.on('error', (error: unknown) => (this.#thrown = describe(error)));
     // Not `once` of node:events, which would reject with that error.
@@ -57,4 +57,11 @@ export class Thread {
     clearTimeout(timer);
     if (first === 'late') await this.terminate();
   }
+}
+
+/** Node's options for a thread: not `--input-type`, which is for `node -e` and refuses files. */
+function inherited(execArgv: readonly string[]): string[] {
+  return execArgv.filter(
+    (option, i) => !option.startsWith('--input-type') && execArgv[i - 1] !== '--input-type',
+  );
 }

@@ -1,4 +1,4 @@
-import { zeros } from '../src/index.js';
+import { zeros } from 'tensorkv';
 
 /** Zeros on shared memory, laid out as the store lays out its tensors. */
 export function floats(length: number): Float32Array {

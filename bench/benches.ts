@@ -1,5 +1,6 @@
 import { copyToFour, copyToOne } from './copy.bench.js';
 import type { Bench } from './harness.js';
+import { bench as oneKey } from './one-key.bench.js';
 import { bench as reduceSum } from './reduce-sum.bench.js';
 import { bench as resnetStep } from './resnet-step.bench.js';
 import { bench as roundTrip } from './round-trip.bench.js';
@@ -13,6 +14,7 @@ export const benches: readonly Bench[] = [
   copyToOne,
   copyToFour,
   roundTrip,
+  oneKey,
   smallKeys,
   resnetStep,
 ];

@@ -1,4 +1,4 @@
-import { createKVStore, tensor, zeros, type KVStore, type Tensor } from '../src/index.js';
+import { createKVStore, tensor, zeros, type KVStore, type Tensor } from 'tensorkv';
 import { digest, integers, showCount } from './arrays.js';
 import { repeatAsync, type Bench, type Variant } from './harness.js';
 import { echoes } from './rivals/echo.js';

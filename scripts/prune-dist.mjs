@@ -1,11 +1,11 @@
 // Removes what an earlier build left in dist whose source is gone, so that no test and no package
 // holds it.
 //
-//   node scripts/prune-dist.mjs
+//   node scripts/prune-dist.mjs [folder of a repository]
 import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
-const root = join(import.meta.dirname, '..');
+const root = process.argv[2] ?? join(import.meta.dirname, '..');
 const dist = join(root, 'dist');
 
 /** Prunes a folder below dist, itself too when nothing is left in it. */
@@ -19,7 +19,7 @@ function prune(folder) {
 }
 
 function hasSource(path) {
-  return existsSync(join(root, path.replace(/(\.d\.ts|\.js|\.js\.map)$/, '.ts')));
+  return existsSync(join(root, path.replace(/\.(d\.ts|js|js\.map)$/, '.ts')));
 }
 
 if (existsSync(dist)) prune('');

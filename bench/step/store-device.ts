@@ -1,4 +1,4 @@
-import { defineWorker, optim, zeros, type Tensor } from '../../src/index.js';
+import { defineWorker, optim, zeros, type Tensor } from 'tensorkv';
 import { awaitCommand, isLastDone, type CommandWords } from '../commands.js';
 import { hyper } from './problem.js';
 

@@ -1,4 +1,4 @@
-import { launch, zeros, type Tensor, type WorkerGroup } from '../../src/index.js';
+import { launch, zeros, type Tensor, type WorkerGroup } from 'tensorkv';
 import { Commands } from '../commands.js';
 import type { Variant } from '../harness.js';
 import { cut, stepAnswer, type StepProblem } from './problem.js';

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { setTimeout } from 'node:timers/promises';
 import { launch, type GroupEvent, type WorkerGroup } from 'tensorkv';
 import type { Settings } from './cli.js';
@@ -69,8 +70,11 @@ export class TrainingGroup {
 
   /** What the devices return after their last epoch, by rank. */
   async finish(): Promise<readonly DeviceResult[]> {
-    const results = await this.#group.done;
-    return results.filter((result) => result !== undefined);
+    const done = await this.#group.done;
+    const results = done.filter((result) => result !== undefined);
+    const hashes = new Set(results.map((result) => result.weightsHash));
+    assert.equal(hashes.size, 1, 'devices of one store ended with different weights');
+    return results;
   }
 
   /** Ends the devices, in whatever state they are: most of them leave by themselves. */

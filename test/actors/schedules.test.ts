@@ -1,6 +1,7 @@
 import { zeros, type KVStore, type Tensor } from '../../src/index.js';
 import { InlineGroup, watch, type Watched } from '../helpers/inline-group.js';
-import { randomTest, type Random } from '../helpers/random.js';
+import type { Random } from '../helpers/random.js';
+import { randomTest } from '../helpers/random-test.js';
 
 const keyList = [0, 1];
 

@@ -1,6 +1,7 @@
 import { tensor, zeros, type KVStore, type Tensor } from '../../src/index.js';
 import { InlineGroup } from '../helpers/inline-group.js';
-import { randomTest, type Random } from '../helpers/random.js';
+import type { Random } from '../helpers/random.js';
+import { randomTest } from '../helpers/random-test.js';
 import {
   addTwice,
   firstDifference,

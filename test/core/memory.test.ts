@@ -1,6 +1,14 @@
 import test from 'ava';
-import { lineBytes, padToLine, slabBytes, smallTensorBytes } from '../../src/core/layout.js';
-import { staggerOf, statusBytes, statusCounter, statusWord } from '../../src/core/layout.js';
+import {
+  lineBytes,
+  padToLine,
+  slabBytes,
+  smallTensorBytes,
+  staggerOf,
+  statusBytes,
+  statusCounter,
+  statusWord,
+} from '../../src/core/layout.js';
 import { machineBytes, MemoryBudget } from '../../src/core/memory.js';
 import { KVStoreError, zeros, type Tensor } from '../../src/index.js';
 import { runNode } from '../native/child.js';

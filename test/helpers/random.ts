@@ -1,8 +1,8 @@
 import { randomInt } from 'node:crypto';
-import test, { type ExecutionContext } from 'ava';
 
 /** One seed to start from: fresh for every run of the tests, or that of TENSORKV_SEED. */
 const replayed = process.env['TENSORKV_SEED'];
+export const isReplay = replayed !== undefined;
 export const seed = replayed === undefined ? randomInt(2 ** 31) : Number(replayed);
 
 /** Settings of `fc.assert`; its report names the seed that TENSORKV_SEED takes. */
@@ -48,24 +48,4 @@ export class Random {
   float(): number {
     return (this.next() - 0.5) * 10 ** (this.integer(7) - 3);
   }
-}
-
-/**
- * Declares a test of `count` random schedules, each with a seed of its own. The first that fails is
- * named with the seed that replays it alone.
- */
-export function randomTest(
-  title: string,
-  count: number,
-  run: (t: ExecutionContext, random: Random) => Promise<void>,
-): void {
-  test(title, async (t) => {
-    const seeds = Array.from({ length: replayed === undefined ? count : 1 }, (_, i) => seed + i);
-    for (const each of seeds) {
-      const failed = await t.try((attempt) => run(attempt, new Random(each)));
-      if (!failed.passed) t.log(`replay with TENSORKV_SEED=${each}`);
-      failed.commit();
-      if (!failed.passed) return;
-    }
-  });
 }

@@ -5,7 +5,7 @@ import { runNode } from './child.js';
 const kernelsUrl = new URL('../../native/kernels.js', import.meta.url).href;
 
 /** Imports kernels.ts in a new process, then runs `code`. */
-function importKernels(env: Readonly<Record<string, string>>, code = '') {
+function importKernels(env: Readonly<Record<string, string | undefined>>, code = '') {
   const script = `
     const { kernels, nativeMissingReason } = await import('${kernelsUrl}');
     console.log([kernels.name, kernels.cpu, nativeMissingReason].join(' | '));
@@ -16,6 +16,8 @@ function importKernels(env: Readonly<Record<string, string>>, code = '') {
 // node-gyp-build looks there instead of in the package: an addon that is not built.
 const missing = { TENSORKV_PREBUILD: '/nowhere' };
 const hasAddon = cpus.length > 1;
+// These children load what this process loaded.
+const same = { TENSORKV_NATIVE: process.env['TENSORKV_NATIVE'] };
 
 test('TENSORKV_NATIVE=off chooses the references without a warning', async (t) => {
   const { code, stdout, stderr } = await importKernels({ TENSORKV_NATIVE: 'off' });
@@ -52,14 +54,14 @@ test('unsharedView of shared memory says that it needs the addon', async (t) => 
 });
 
 test('TENSORKV_CPU that names no instruction set throws', async (t) => {
-  const { code, stderr } = await importKernels({ TENSORKV_CPU: 'sse9' });
+  const { code, stderr } = await importKernels({ ...same, TENSORKV_CPU: 'sse9' });
   t.is(code === 0, !hasAddon);
   t.is(/TENSORKV_CPU is one of baseline, avx2, avx512, not sse9/.test(stderr), hasAddon);
 });
 
 for (const [rank, limit] of ['baseline', 'avx2', 'avx512'].entries()) {
   test(`TENSORKV_CPU=${limit} lowers the choice to it`, async (t) => {
-    const { stdout } = await importKernels({ TENSORKV_CPU: limit });
+    const { stdout } = await importKernels({ ...same, TENSORKV_CPU: limit });
     const compiled = cpus.filter((cpu) => cpu !== 'none');
     const expected = compiled[Math.min(rank, compiled.length - 1)] ?? 'none';
     t.is(stdout.split(' | ')[1], expected);

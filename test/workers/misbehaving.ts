@@ -1,0 +1,51 @@
+import { defineWorker, KVStoreError, ones, tensor, zeros } from '../../src/index.js';
+
+export type How =
+  'throw' | 'throw words' | 'reject' | 'exit 0' | 'exit 3' | 'uncaught' | 'hang' | 'return';
+
+interface Args {
+  readonly how: How;
+  readonly rank: number;
+}
+
+async function misbehave(how: How): Promise<void> {
+  switch (how) {
+    case 'throw':
+      throw new RangeError('a fault');
+    case 'throw words':
+      throw 'just words'; // oxlint-disable-line no-throw-literal
+    case 'reject':
+      return Promise.reject(new TypeError('a rejection'));
+    case 'exit 0':
+      return process.exit(0);
+    case 'exit 3':
+      return process.exit(3);
+    case 'uncaught':
+      setImmediate(() => {
+        throw new RangeError('an uncaught fault');
+      });
+      return new Promise(() => undefined);
+    case 'hang':
+      return new Promise(() => void setInterval(() => undefined, 1e6));
+    case 'return':
+  }
+}
+
+/** One round together; then one misbehaves and the others push again. */
+export default defineWorker<Args, unknown>(async ({ kv, rank, args, report }) => {
+  await kv.init(0, zeros(1));
+  await kv.pushpull(0, ones(1));
+  if (rank === args.rank) {
+    await misbehave(args.how);
+    return 'returned';
+  }
+  report('pushing again');
+  try {
+    const out = await kv.pushpull(0, tensor([10]));
+    return { sum: out.data[0], dead: kv.numDeadNodes(), live: kv.stats().live };
+  } catch (error) {
+    const { code, key, message } = error as KVStoreError;
+    const stored = await kv.pull(0);
+    return { code, key, rank: (error as KVStoreError).rank, message, stored: stored.data[0] };
+  }
+});

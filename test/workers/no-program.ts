@@ -1,0 +1,4 @@
+/** Not made by `defineWorker`. */
+export default function program(): number {
+  return 1;
+}
