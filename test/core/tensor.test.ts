@@ -160,8 +160,8 @@ test('V1: rows of different lengths make no tensor', (t) => {
 const noNumbers: readonly unknown[] = ['1', null, undefined, 5n, {}, [1, 'a'], [[1], [null]]];
 /** Arrays with a hole at this place. */
 const holes = [0, 1].map((hole) => {
-  const list = [1, 2, 3];
-  delete list[hole];
+  const list: unknown[] = [1, 2, 3];
+  Reflect.deleteProperty(list, hole);
   return list;
 });
 for (const data of [...noNumbers, ...holes]) {
