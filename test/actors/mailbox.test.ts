@@ -12,6 +12,7 @@ class TestLink implements Link {
   readonly kept: boolean[] = [];
   closed = false;
   #onBatch: (batch: readonly FromCoordinator[]) => void = () => undefined;
+  #alive: NodeJS.Timeout | undefined;
 
   post(batch: readonly ToCoordinator[]): void {
     this.batches.push(batch);
@@ -23,10 +24,13 @@ class TestLink implements Link {
 
   keepAlive(on: boolean): void {
     this.kept.push(on);
+    clearInterval(this.#alive);
+    if (on) this.#alive = setInterval(() => undefined, 1e6);
   }
 
   close(): void {
     this.closed = true;
+    clearInterval(this.#alive);
   }
 
   answer(...batch: FromCoordinator[]): void {

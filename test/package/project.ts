@@ -46,7 +46,7 @@ export async function run(
     const options = { cwd: folder, env, timeout: limitMs, maxBuffer: 2 ** 26 };
     execFile(program, args, options, (error, stdout, stderr) => {
       const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1;
-      resolve({ code, stdout, output: `${stdout}${stderr}${error === null ? '' : error.message}` });
+      resolve({ code, stdout, output: `${stdout}${stderr}${code < 0 ? error!.message : ''}` });
     });
   });
 }

@@ -65,8 +65,9 @@ class CallTensors {
     this.#pool = pool;
   }
 
-  get(n: number, dtype: Kind): { readonly real: Tensor; model: number[] } {
-    const name = `${n} ${dtype}`;
+  /** Tensor `n` of `dtype`; one that `owner` does not share with other keys, if there is an owner. */
+  get(n: number, dtype: Kind, owner?: number): { readonly real: Tensor; model: number[] } {
+    const name = `${n} ${dtype} ${owner}`;
     const known = this.#made.get(name);
     if (known) return known;
     const real = tensor(this.#pool[n]!, { dtype });
@@ -119,8 +120,10 @@ class Run {
     const tensors = new CallTensors(pool);
     const at = (n: number, key: number): ReturnType<CallTensors['get']> =>
       tensors.get(n, kindOf(key, rule));
+    // Any dtype: a pull casts. Keys of a call without pushes may be pulled at different times, so
+    // that the last one to write a tensor that they share would be any of them.
     const out = (n: number, i: number): ReturnType<CallTensors['get']> =>
-      tensors.get(n, kinds[(n + i) % 4]!); // Any dtype: a pull casts.
+      tensors.get(n, kinds[(n + i) % 4]!, type === 'pull' ? keys[i] : undefined);
     const real = keys.map((key) => this.#base + key);
     const pushed = keys.map((key, i) => values[i % values.length]!.map((n) => at(n, key)));
     const pulled =

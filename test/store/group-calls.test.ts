@@ -169,6 +169,23 @@ test('the n-th setting of a worker has the outcome of the n-th of rank 0', async
   t.is(c.optimizer.name, 'sgd');
 });
 
+test('S13: a change of an option by any worker holds for all', async (t) => {
+  const [group, a, b, c] = await threeWorkers(t);
+  const calls = [a, b, c].map(async (kv) => {
+    await kv.init(0, zeros(1));
+    await kv.setOptimizer('sgd', { lr: 1 });
+  });
+  await group.finish(Promise.all(calls));
+  c.optimizer.lr = 2;
+  await group.finish(c.flush());
+  t.deepEqual(
+    [a, b, c].map((kv) => kv.optimizer.lr),
+    [2, 2, 2],
+  );
+  await group.finish(Promise.all([a, b, c].map((kv) => kv.push(0, ones(1)))));
+  t.is((await group.finish(a.pull(0))).data[0], -6);
+});
+
 test('timeout: a push names the key and who is missing', async (t) => {
   const [group, a, b, c] = await threeWorkers(t);
   await group.finish(Promise.all([a, b, c].map((kv) => kv.init([3, 4], [zeros(1), zeros(1)]))));
