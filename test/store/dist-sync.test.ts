@@ -181,6 +181,24 @@ test('D3: dist_async makes a version of each push at once', async (t) => {
   t.is((await group.finish(stores[1]!.pull(0))).data[0], -13);
 });
 
+test('D3: pushes that wait for a running update are still one version each', async (t) => {
+  const { group, stores } = await groupWithKey(t, { workers: 3, type: 'dist_async' });
+  const seen: number[] = [];
+  const setting = stores.map((kv) =>
+    kv.setUpdater((_, input, stored) => {
+      seen.push(input.data[0]!);
+      stored.add_(input);
+    }),
+  );
+  await group.finish(Promise.all(setting));
+  const pushes = stores.map((kv, rank) => kv.push(0, one(10 ** rank)));
+  await group.deliver();
+  for (const rank of [1, 2, 0]) group.coordinator.step(rank); // No answer of the updater yet.
+  await group.finish(Promise.all(pushes));
+  t.deepEqual(seen, [10, 1, 100]);
+  t.is(stores[0]!.stats().updates, 3);
+});
+
 test('D3: in dist_async nobody waits for anybody', async (t) => {
   const { group, stores } = await groupWithKey(t, { workers: 2, type: 'dist_async' });
   await group.finish(Promise.all(stores.map((kv) => kv.setOptimizer('sgd', { lr: 1 }))));
