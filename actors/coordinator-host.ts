@@ -28,9 +28,18 @@ const tickMs = 25;
 export function hostCoordinator(options: CoordinatorOptions): CoordinatorControl {
   const ports = new Map<Rank, MessagePort>();
   const outboxes = new Map<Rank, FromCoordinator[]>();
-  const flush = (): void => {
-    for (const [rank, batch] of outboxes) ports.get(rank)?.postMessage(batch);
-    outboxes.clear();
+  const post = (rank: Rank): void => {
+    const batch = outboxes.get(rank);
+    if (batch === undefined) return;
+    outboxes.delete(rank);
+    ports.get(rank)?.postMessage(batch);
+  };
+  // The device that was heard last first: its core is idle, while this thread stands on the core of
+  // one that waits longer. The other way round, two devices wake on one core and share it until the
+  // scheduler looks again, milliseconds later.
+  const flush = (heard?: Rank): void => {
+    if (heard !== undefined) post(heard);
+    for (const rank of outboxes.keys()) post(rank);
   };
   const coordinator: Coordinator = new Coordinator(options, {
     kernels,
@@ -45,7 +54,7 @@ export function hostCoordinator(options: CoordinatorOptions): CoordinatorControl
           (updater) => loaded({ updater }),
           (error: unknown) => loaded({ failure: toFailure(error) }),
         )
-        .then(flush);
+        .then(() => flush());
     },
   });
   const clock = setInterval(() => {
@@ -59,7 +68,7 @@ export function hostCoordinator(options: CoordinatorOptions): CoordinatorControl
       const bindings = new BindingTable();
       port.on('message', (batch: readonly BoundMessage[]) => {
         for (const message of bindings.decode(batch)) coordinator.receive(rank, message);
-        flush();
+        flush(rank);
       });
     },
     depart: (rank, cause) => {

@@ -22,9 +22,9 @@ export interface Settings {
 /** Store types that a group of devices can train with. */
 export const trainingTypes = ['dist_sync', 'dist_device_sync', 'dist_async'] as const;
 
-const stepImages = 1024;
-const deviceImages = 512;
-const synchronousRate = 0.3;
+const stepImages = 4096;
+const deviceImages = 2048;
+const synchronousRate = 0.6;
 // Devices that do not wait for each other add to the momentum: it takes smaller steps.
 const asynchronousRate = 0.1;
 
@@ -63,7 +63,7 @@ function describeFlags(): Command {
     new Command('npm start --')
       .description('Trains a 784-128-10 network on the MNIST set, one device per worker thread.')
       .option('--devices <count>', 'devices (worker threads)', String(availableParallelism()))
-      .option('--epochs <count>', 'passes over the training images', '25')
+      .option('--epochs <count>', 'passes over the training images', '60')
       .option(
         '--batch <images>',
         `images of a device in a step (default: ${deviceImages}, at most ${stepImages} in all)`,

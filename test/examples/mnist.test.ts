@@ -70,7 +70,7 @@ test('an interrupt ends the program with 130, at any time, without a word', asyn
 const usageErrors: readonly (readonly [readonly string[], RegExp])[] = [
   [['--data', '/no/such/folder'], /^the MNIST set: there is no file .*\n$/],
   [['--devices', '0'], /^--devices expected an integer from 1 to 1024, got "0"\n$/],
-  [['--limit', '100', '--devices', '2'], /^a step of 2 x 512 images expected 1024 .*\n$/],
+  [['--limit', '100', '--devices', '2'], /^a step of 2 x 2048 images expected 4096 .*\n$/],
 ];
 for (const [args, message] of usageErrors) {
   test(`${args.join(' ')}: one sentence and exit code 2`, async (t) => {
@@ -106,12 +106,12 @@ for (const [args, message] of badFlags) {
   });
 }
 
-test('a step takes at most 1,024 images by default', (t) => {
+test('a step takes at most 4,096 images by default', (t) => {
   const batches = ['1', '4', '8', '1024'].map((devices) => {
     const settings = parseArguments(['--devices', devices]);
     return 'help' in settings ? undefined : settings.batch;
   });
-  t.deepEqual(batches, [512, 256, 128, 1]);
+  t.deepEqual(batches, [2048, 1024, 512, 4]);
 });
 
 test('--help gives the flags, without those for tests', (t) => {
