@@ -18,7 +18,7 @@ import { KeyTable } from './key-table.js';
 import { Members } from './members.js';
 import { Rounds, timedOut } from './rounds.js';
 import { Ticket } from './ticket.js';
-import { UpdateRule, type Rule } from './update-rule.js';
+import { UpdateRule, type RuleKind } from './update-rule.js';
 
 /** What a coordinator needs of whatever runs it. */
 export interface CoordinatorHost {
@@ -176,7 +176,7 @@ export class Coordinator implements Actor<ToCoordinator> {
         { key: groups[0]?.key },
       );
     }
-    for (const { entry } of checked) this.#updates.prepare(entry);
+    for (const { entry } of checked) this.#updates.admit(entry);
     return checked;
   }
 
@@ -232,7 +232,7 @@ export class Coordinator implements Actor<ToCoordinator> {
     this.#collective.configured(ticket, undefined);
   }
 
-  #use(rule: Rule): void {
+  #use(rule: RuleKind): void {
     this.#updates.use(rule, this.#keys.entries());
     const options = rule.kind === 'optimizer' ? rule.options : undefined;
     this.#announceOptimizer(optimizerName(rule), options);
@@ -287,6 +287,6 @@ export class Coordinator implements Actor<ToCoordinator> {
   }
 }
 
-function optimizerName(rule: Rule): string | undefined {
+function optimizerName(rule: RuleKind): string | undefined {
   return rule.kind === 'optimizer' ? rule.optimizer.name : undefined;
 }

@@ -3,12 +3,15 @@ import type { Key } from '../src/core/keys.js';
 import type { Rank } from '../src/core/protocol.js';
 import type { TensorHandle } from '../src/core/tensor.js';
 import type { Ticket } from './ticket.js';
+import type { Rule } from './update-rule.js';
 
 /** A device's values for one key in one request. */
 export interface PushPart {
   readonly kind: 'push';
   readonly ticket: Ticket;
   readonly values: readonly TensorData[];
+  /** The rule in force when it was made; a round goes by that of its lowest rank. */
+  readonly rule: Rule;
 }
 
 /** A device's outs for one key in one request. */
@@ -46,6 +49,8 @@ export class Entry {
   stored: TensorData;
   /** Updates applied so far. */
   version = 0;
+  /** The setting that `slots` and `spare` belong to. */
+  setting = 0;
   /** The optimizer's tensors, by slot name. */
   readonly slots = new Map<string, TensorData>();
   /** The other buffer of a key that a JavaScript updater works on. */
@@ -94,6 +99,11 @@ export class Entry {
   awaitsRound(ticket: Ticket): boolean {
     const lane = this.#lanes[ticket.rank] ?? [];
     return lane[0]?.kind === 'push' && lane.some((part) => part.ticket === ticket);
+  }
+
+  /** Whether nothing waits for this key. */
+  get isIdle(): boolean {
+    return this.pending === undefined && this.#lanes.every((lane) => lane.length === 0);
   }
 
   /** Takes the head off `rank`'s lane. */

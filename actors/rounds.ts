@@ -53,7 +53,8 @@ export class Rounds {
   submit(ticket: Ticket, push: readonly EntryGroup[], pull: readonly EntryGroup[]): void {
     for (const { entry, tensors } of push) {
       ticket.addPush(entry);
-      entry.enqueue({ kind: 'push', ticket, values: tensors.map((each) => each.data) });
+      const values = tensors.map((each) => each.data);
+      entry.enqueue({ kind: 'push', ticket, values, rule: this.#context.updates.rule });
     }
     pull.forEach(({ entry, tensors }, freshIndex) => {
       ticket.addPull(entry);
@@ -90,7 +91,7 @@ export class Rounds {
     for (const entry of ticket.entries) {
       const { pending } = entry;
       if (pending?.ranks.includes(ticket.rank) && entry.head(ticket.rank)?.ticket === ticket) {
-        this.#abandon(entry, failure);
+        this.#abandon(entry, shared(failure, ticket.rank, entry));
       }
       entry.drop((part) => part.ticket === ticket);
     }
@@ -155,12 +156,11 @@ export class Rounds {
   #close(entry: Entry, ranks: readonly Rank[]): boolean {
     const { updates } = this.#context;
     const inputs = ranks.flatMap((rank) => entry.pushOf(rank)!.values);
+    const { rule } = entry.pushOf(ranks[0]!)!;
     let failure: Failure | undefined;
     try {
-      if (updates.rule.kind === 'caller') {
-        return this.#startUpdate(entry, ranks, inputs, updates.rule);
-      }
-      updates.apply(entry, inputs);
+      if (rule.kind === 'caller') return this.#startUpdate(entry, ranks, inputs, rule);
+      updates.apply(rule, entry, inputs);
     } catch (error) {
       failure = toFailure(error, 'updater_error');
     }
@@ -172,8 +172,9 @@ export class Rounds {
     entry: Entry,
     ranks: readonly Rank[],
     inputs: readonly TensorData[],
-    { rank: runner, handle }: Rule & { readonly kind: 'caller' },
+    rule: Rule & { readonly kind: 'caller' },
   ): boolean {
+    const { rank: runner, handle } = rule;
     const { members, send, updates } = this.#context;
     if (!members.isLive(runner)) {
       const what = `the updater function of ${showKey(entry.key)}`;
@@ -183,7 +184,7 @@ export class Rounds {
       this.#starved.add(entry);
       return false;
     }
-    const { input, scratch } = updates.start(entry, inputs);
+    const { input, scratch } = updates.start(rule, entry, inputs);
     this.#starved.delete(entry);
     const id = ++this.#lastUpdate;
     entry.pending = { id, runner, ranks, input, scratch };
@@ -256,6 +257,13 @@ export class Rounds {
       return toFailure(error);
     }
   }
+}
+
+/** What a round's other ranks hear when `rank` takes its part back while the update is running. */
+function shared(failure: Failure, rank: Rank, { key, version }: Entry): Failure {
+  if (failure.code !== 'closed') return failure;
+  const message = `round ${version} of ${showKey(key)} expected rank ${rank}, which closed its store`;
+  return { code: 'peer_dead', message, key, rank };
 }
 
 /** The failure of a request whose deadline has passed. */

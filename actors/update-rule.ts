@@ -9,7 +9,13 @@ import type { Kernels } from '../native/kernels.js';
 import type { Entry } from './entry.js';
 
 /** How a round's values become the next version. */
-export type Rule =
+export type Rule = RuleKind & {
+  /** Which setting this comes from; a change of an optimizer's options is not a new one. */
+  readonly setting: number;
+};
+
+/** What can be set. */
+export type RuleKind =
   | { readonly kind: 'assign' }
   /** A function of device `rank`, which knows it by `handle`, runs on that device. */
   | { readonly kind: 'caller'; readonly rank: Rank; readonly handle: number }
@@ -27,7 +33,7 @@ export type Rule =
 export class UpdateRule {
   readonly #kernels: Kernels;
   readonly #budget: MemoryBudget;
-  #rule: Rule = { kind: 'assign' };
+  #rule: Rule = { kind: 'assign', setting: 0 };
   /** Buffers for sums that an updater function reads, free to use again. */
   readonly #freeInputs = new Map<string, TensorData[]>();
 
@@ -40,16 +46,10 @@ export class UpdateRule {
     return this.#rule;
   }
 
-  /** Puts `rule` in force. What the one before needed, slots included, is forgotten. */
-  use(rule: Rule, entries: Iterable<Entry>): void {
-    this.#rule = rule;
-    for (const entry of entries) {
-      this.#budget.release(entry.slots.size * entry.byteLength);
-      entry.slots.clear();
-      if (entry.spare === undefined || entry.pending !== undefined) continue;
-      this.#budget.release(entry.byteLength);
-      entry.spare = undefined;
-    }
+  /** Puts `rule` in force for pushes from now on; those that wait keep the one they came with. */
+  use(rule: RuleKind, entries: Iterable<Entry>): void {
+    this.#rule = { ...rule, setting: this.#rule.setting + 1 };
+    for (const entry of entries) if (entry.isIdle) this.#adopt(entry, this.#rule);
     for (const input of [...this.#freeInputs.values()].flat()) {
       this.#budget.release(input.byteLength);
     }
@@ -61,24 +61,18 @@ export class UpdateRule {
     if (this.#rule.kind !== 'optimizer') {
       throw new KVStoreError('no_optimizer', 'changing an option expected an optimizer to be set');
     }
-    const { optimizer, options: current } = this.#rule;
-    const resolved = optimizer.resolve({ ...current, ...options });
-    this.#rule = { kind: 'optimizer', optimizer, options: resolved };
+    const resolved = this.#rule.optimizer.resolve({ ...this.#rule.options, ...options });
+    this.#rule = { ...this.#rule, options: resolved };
     return resolved;
   }
 
   /**
-   * Makes sure that an update of `entry` cannot fail for want of memory or dtype: allocates the
-   * slots and buffers it needs. Throws `memory_limit` or `unsupported`, and then changed nothing.
+   * Checks that the rule in force can update `entry`, and allocates what it needs, unless pushes with
+   * an older rule still wait: then that is left to the update. Throws `memory_limit` or `unsupported`.
    */
-  prepare(entry: Entry): void {
+  admit(entry: Entry): void {
     const rule = this.#rule;
-    if (rule.kind === 'assign') return;
-    if (rule.kind !== 'optimizer') {
-      entry.spare ??= this.#reserve(entry, 'the update buffer');
-      return;
-    }
-    if (!dtypeInfo(entry.like.dtype).floating) {
+    if (rule.kind === 'optimizer' && !dtypeInfo(entry.like.dtype).floating) {
       throw new KVStoreError(
         'unsupported',
         `${showKey(entry.key)}: optimizer ${rule.optimizer.name} expected a float32 or float64 ` +
@@ -86,15 +80,12 @@ export class UpdateRule {
         { key: entry.key },
       );
     }
-    for (const name of rule.optimizer.slots(rule.options)) {
-      if (!entry.slots.has(name)) entry.slots.set(name, this.#reserve(entry, `slot ${name}`));
-    }
+    if (entry.setting === rule.setting || entry.isIdle) this.#prepare(entry, rule);
   }
 
-  /** Applies the rule to the values of one round, which are added in order. Not for `caller`. */
-  apply(entry: Entry, inputs: readonly TensorData[]): void {
-    const rule = this.#rule;
-    this.prepare(entry);
+  /** Applies `rule` to the values of one round, which are added in order. Not for `caller`. */
+  apply(rule: Rule, entry: Entry, inputs: readonly TensorData[]): void {
+    this.#prepare(entry, rule);
     switch (rule.kind) {
       case 'assign':
         this.#kernels.reduceSum(inputs, entry.stored);
@@ -110,7 +101,7 @@ export class UpdateRule {
         });
         return;
       case 'module':
-        this.#applyModule(entry, inputs, rule.updater);
+        this.#applyModule(rule, entry, inputs);
         return;
       case 'caller':
         throw new Error('an updater function runs on its device, see start()');
@@ -118,8 +109,12 @@ export class UpdateRule {
   }
 
   /** The sum of a round, and a copy of the stored tensor that a device's updater may edit. */
-  start(entry: Entry, inputs: readonly TensorData[]): { input: TensorData; scratch: TensorData } {
-    this.prepare(entry);
+  start(
+    rule: Rule,
+    entry: Entry,
+    inputs: readonly TensorData[],
+  ): { readonly input: TensorData; readonly scratch: TensorData } {
+    this.#prepare(entry, rule);
     const input = this.#takeInput(entry);
     const scratch = entry.spare!;
     this.#kernels.reduceSum(inputs, input);
@@ -140,16 +135,42 @@ export class UpdateRule {
     entry.spare = undefined;
   }
 
-  #applyModule(entry: Entry, inputs: readonly TensorData[], updater: Updater): void {
-    const { input, scratch } = this.start(entry, inputs);
+  #applyModule(
+    rule: Rule & { readonly kind: 'module' },
+    entry: Entry,
+    inputs: readonly TensorData[],
+  ): void {
+    const { input, scratch } = this.start(rule, entry, inputs);
     let succeeded = false;
     try {
       const stored = Tensor.fromHandle(entry.handleOn(scratch));
-      runUpdater(updater, entry.key, Tensor.fromHandle(entry.handleOn(input)), stored);
+      runUpdater(rule.updater, entry.key, Tensor.fromHandle(entry.handleOn(input)), stored);
       succeeded = true;
     } finally {
       this.finish(entry, input, succeeded);
     }
+  }
+
+  /** Allocates the slots and buffers that an update by `rule` needs. */
+  #prepare(entry: Entry, rule: Rule): void {
+    this.#adopt(entry, rule);
+    if (rule.kind === 'caller' || rule.kind === 'module') {
+      entry.spare ??= this.#reserve(entry, 'the update buffer');
+    } else if (rule.kind === 'optimizer') {
+      for (const name of rule.optimizer.slots(rule.options)) {
+        if (!entry.slots.has(name)) entry.slots.set(name, this.#reserve(entry, `slot ${name}`));
+      }
+    }
+  }
+
+  /** Forgets what another setting needed of `entry`, slots included. */
+  #adopt(entry: Entry, rule: Rule): void {
+    if (entry.setting === rule.setting) return;
+    const buffers = entry.slots.size + (entry.spare === undefined ? 0 : 1);
+    this.#budget.release(buffers * entry.byteLength);
+    entry.slots.clear();
+    entry.spare = undefined;
+    entry.setting = rule.setting;
   }
 
   #reserve(entry: Entry, what: string): TensorData {

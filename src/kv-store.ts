@@ -203,9 +203,7 @@ export class KVStore implements AsyncDisposable {
    */
   setUpdater(updater: Updater | URL | string | undefined): Promise<void> {
     return this.#call(async () => {
-      const source = this.#updaters.add(updater);
-      await this.#request({ type: 'setUpdater', updater: source });
-      this.#updaters.inForce(source);
+      await this.#request({ type: 'setUpdater', updater: this.#updaters.add(updater) });
     });
   }
 

@@ -3,7 +3,10 @@ import type { FromCoordinator, UpdaterSource } from './core/protocol.js';
 import { Tensor } from './core/tensor.js';
 import { runUpdater, type Updater } from './core/updaters.js';
 
-/** The updater functions of one caller; the coordinator knows them by number. */
+/**
+ * The updater functions of one caller; the coordinator knows them by number. None is forgotten:
+ * pushes that wait may still need one that was replaced.
+ */
 export class UpdaterTable {
   readonly #updaters = new Map<number, Updater>();
   #last = 0;
@@ -23,13 +26,6 @@ export class UpdaterTable {
       'bad_updater',
       `setUpdater expected a function or the URL of a module, got ${show(updater)}`,
     );
-  }
-
-  /** `source` is in force: the functions before it will not be asked for again. */
-  inForce(source: UpdaterSource): void {
-    for (const handle of this.#updaters.keys()) {
-      if (source.kind !== 'caller' || handle < source.handle) this.#updaters.delete(handle);
-    }
   }
 
   /** Runs a function on the sum and the scratch copy that the coordinator sent. */

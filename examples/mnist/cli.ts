@@ -22,11 +22,10 @@ export interface Settings {
 /** Store types that a group of devices can train with. */
 export const trainingTypes = ['dist_sync', 'dist_device_sync', 'dist_async'] as const;
 
-const stepImages = 4096;
-const deviceImages = 2048;
-const synchronousRate = 0.6;
-// Devices that do not wait for each other add to the momentum: it takes smaller steps.
-const asynchronousRate = 0.1;
+/** Images of a device in a step, of all devices in a step, and the rate that suits them. */
+const synchronous = { deviceImages: 2048, stepImages: 4096, lr: 0.6 };
+// Devices that do not wait for each other add to the momentum: smaller steps, and shorter ones.
+const asynchronous = { deviceImages: 512, stepImages: 1024, lr: 0.1 };
 
 /** What commander collects: flags as text, checked below. */
 interface Flags {
@@ -66,11 +65,12 @@ function describeFlags(): Command {
       .option('--epochs <count>', 'passes over the training images', '60')
       .option(
         '--batch <images>',
-        `images of a device in a step (default: ${deviceImages}, at most ${stepImages} in all)`,
+        `images of a device in a step (default: ${synchronous.deviceImages}, at most ` +
+          `${synchronous.stepImages} in all; a quarter with dist_async)`,
       )
       .option(
         '--lr <rate>',
-        `learning rate (default: ${synchronousRate}; ${asynchronousRate} with dist_async)`,
+        `learning rate (default: ${synchronous.lr}; ${asynchronous.lr} with dist_async)`,
       )
       .option('--momentum <share>', 'momentum', '0.9')
       .option('--seed <number>', 'seed of the initial weights and of the data order', '1')
@@ -88,14 +88,14 @@ function describeFlags(): Command {
 function checkFlags(flags: Flags): Settings {
   const devices = integer('--devices', flags.devices, 1, 1024);
   const type = oneOf('--type', flags.type.toLowerCase(), trainingTypes);
-  const rate = type === 'dist_async' ? asynchronousRate : synchronousRate;
-  const most = Math.max(1, Math.floor(stepImages / devices));
+  const defaults = type === 'dist_async' ? asynchronous : synchronous;
+  const most = Math.max(1, Math.floor(defaults.stepImages / devices));
+  const batch = Math.min(defaults.deviceImages, most);
   const settings: Settings = {
     devices,
     epochs: integer('--epochs', flags.epochs, 1),
-    batch:
-      flags.batch === undefined ? Math.min(deviceImages, most) : integer('--batch', flags.batch, 1),
-    lr: number('--lr', flags.lr ?? String(rate), 'a number above 0', (lr) => lr > 0),
+    batch: flags.batch === undefined ? batch : integer('--batch', flags.batch, 1),
+    lr: number('--lr', flags.lr ?? String(defaults.lr), 'a number above 0', (lr) => lr > 0),
     momentum: number('--momentum', flags.momentum, 'a number from 0 to below 1', isShare),
     seed: integer('--seed', flags.seed, 0, 2 ** 32 - 1),
     type,

@@ -39,9 +39,9 @@ test('S13: optim.sgd names the optimizer and keeps the options that were given',
   t.deepEqual(optim.sgd(), { name: 'sgd', options: {} });
 });
 
-test('S13: an option that is undefined keeps its default', (t) => {
-  t.is(sgd.resolve({ lr: undefined }).lr, 0.1);
-  t.is(sgd.resolve({ momentum: undefined, lr: 3 }).lr, 3);
+test('S13: undefined is refused, but for an option that is undefined by default', (t) => {
+  t.throws(() => sgd.resolve({ lr: undefined }), { code: 'bad_optimizer', message: /lr/ });
+  t.is(sgd.resolve({ clipGradient: undefined }).clipGradient, undefined);
 });
 
 test('S13: resolved options cannot be changed, nor through what was given', (t) => {

@@ -88,7 +88,7 @@ export const commonChecks: Readonly<Record<keyof CommonOptions, OptionCheck>> = 
 };
 
 /**
- * `given` over `defaults`, every value checked; an option that is undefined keeps its default.
+ * `given` over `defaults`, every value checked; undefined is a value only where it is the default.
  * Throws `bad_optimizer` naming option and value.
  */
 export function resolveOptions<O extends CommonOptions>(
@@ -106,7 +106,10 @@ export function resolveOptions<O extends CommonOptions>(
         `${name} expected options ${known}, got ${show(option)}`,
       );
     }
-    if (value === undefined) continue;
+    if (value === undefined && defaults[option as keyof O] === undefined) {
+      options[option] = undefined;
+      continue;
+    }
     checkOption(name, option, value, checks[option as keyof O]);
     options[option] = typeof value === 'object' ? Object.freeze({ ...value }) : value;
   }
