@@ -1,14 +1,10 @@
 import type { MessagePort } from 'node:worker_threads';
 import { kernels } from '../native/kernels.js';
 import { toFailure } from '../src/core/errors.js';
-import {
-  monotonicMs,
-  type CoordinatorOptions,
-  type FromCoordinator,
-  type Rank,
-} from '../src/core/protocol.js';
+import { type CoordinatorOptions, type FromCoordinator, type Rank } from '../src/core/protocol.js';
 import { BindingTable, type BoundMessage } from './bindings.js';
 import { Coordinator } from './coordinator.js';
+import { DeadlineClock } from './deadline-clock.js';
 import { importUpdater } from './updater-module.js';
 
 /** The control plane of a coordinator thread: what its supervisor can ask of it. */
@@ -20,9 +16,6 @@ export interface CoordinatorControl {
   /** Lets go of every port and timer, so that the thread can end. */
   stop(): void;
 }
-
-/** How often deadlines are looked at. */
-const tickMs = 25;
 
 /** Runs a coordinator on this thread: messages in from ports, answers out a batch at a time. */
 export function hostCoordinator(options: CoordinatorOptions): CoordinatorControl {
@@ -57,10 +50,7 @@ export function hostCoordinator(options: CoordinatorOptions): CoordinatorControl
         .then(() => flush());
     },
   });
-  const clock = setInterval(() => {
-    coordinator.tick(monotonicMs());
-    flush();
-  }, tickMs);
+  const clock = new DeadlineClock(coordinator, () => flush());
 
   return {
     join: (rank, port) => {
@@ -69,6 +59,7 @@ export function hostCoordinator(options: CoordinatorOptions): CoordinatorControl
       port.on('message', (batch: readonly BoundMessage[]) => {
         for (const message of bindings.decode(batch)) coordinator.receive(rank, message);
         flush(rank);
+        clock.watch();
       });
     },
     depart: (rank, cause) => {
@@ -76,7 +67,7 @@ export function hostCoordinator(options: CoordinatorOptions): CoordinatorControl
       flush();
     },
     stop: () => {
-      clearInterval(clock);
+      clock.stop();
       for (const port of ports.values()) port.close();
     },
   };

@@ -91,6 +91,12 @@ export class Coordinator implements Actor<ToCoordinator> {
     this.#publish();
   }
 
+  /** When the request that waits longest gives up; undefined while none waits. */
+  get oldestDeadlineMs(): number | undefined {
+    const [oldest] = this.#open;
+    return oldest?.request.deadlineMs;
+  }
+
   tick(nowMs: number): void {
     const late = [...this.#open].filter(({ request }) => request.deadlineMs <= nowMs);
     // Before any is taken back: who gives up in this moment is not who the others waited for.

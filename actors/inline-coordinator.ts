@@ -1,13 +1,11 @@
 import { kernels as bestKernels, type Kernels } from '../native/kernels.js';
 import { toFailure } from '../src/core/errors.js';
-import { monotonicMs, type CoordinatorOptions, type Rank } from '../src/core/protocol.js';
+import type { CoordinatorOptions, Rank } from '../src/core/protocol.js';
 import { Coordinator } from './coordinator.js';
+import { DeadlineClock } from './deadline-clock.js';
 import { InlineRunner } from './inline-runner.js';
 import type { Link } from './link.js';
 import { importUpdater } from './updater-module.js';
-
-/** How often deadlines are looked at. */
-const tickMs = 25;
 
 /**
  * The coordinator on the caller's own thread, for stores that want no hop and for tests, which can
@@ -16,7 +14,7 @@ const tickMs = 25;
 export class InlineCoordinator {
   readonly #runner: InlineRunner;
   readonly #actor: Coordinator;
-  readonly #clock: NodeJS.Timeout;
+  readonly #clock: DeadlineClock;
 
   constructor(
     options: CoordinatorOptions,
@@ -32,8 +30,13 @@ export class InlineCoordinator {
           (error: unknown) => loaded({ failure: toFailure(error) }),
         ),
     });
-    this.#runner.attach(this.#actor);
-    this.#clock = setInterval(() => this.tick(monotonicMs()), tickMs).unref();
+    this.#clock = new DeadlineClock(this.#actor);
+    this.#runner.attach({
+      receive: (from, message) => {
+        this.#actor.receive(from, message);
+        this.#clock.watch();
+      },
+    });
   }
 
   /** Messages that nobody has handled yet. */
@@ -62,6 +65,6 @@ export class InlineCoordinator {
   }
 
   stop(): void {
-    clearInterval(this.#clock);
+    this.#clock.stop();
   }
 }
