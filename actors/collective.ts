@@ -1,4 +1,5 @@
 import type { Failure, KVStoreError } from '../src/core/errors.js';
+import type { Key } from '../src/core/keys.js';
 import type { Rank } from '../src/core/protocol.js';
 import type { Members } from './members.js';
 import type { Ticket } from './ticket.js';
@@ -22,8 +23,9 @@ export class Collective {
   #release: ((ticket: Ticket) => void) | undefined;
   /** What became of each setting of rank 0, in order. */
   readonly #settings: { readonly failure: Failure | undefined }[] = [];
-  /** How many settings of each other device have been answered. */
+  /** How many settings each other device has asked for, and which of them a ticket is. */
   readonly #followed = new Map<Rank, number>();
+  readonly #nth = new WeakMap<Ticket, number>();
 
   constructor(members: Members, run: (ticket: Ticket) => void) {
     this.#members = members;
@@ -50,15 +52,27 @@ export class Collective {
 
   /** The outcome of rank 0's setting that `ticket` follows, or `held` until there is one. */
   follow(ticket: Ticket): { readonly failure: Failure | undefined } | 'held' {
-    const nth = this.#followed.get(ticket.rank) ?? 0;
+    const nth = this.#nth.get(ticket) ?? this.#followed.get(ticket.rank) ?? 0;
+    if (!this.#nth.has(ticket)) this.#followed.set(ticket.rank, nth + 1);
+    this.#nth.set(ticket, nth);
     const outcome = this.#settings[nth];
     if (outcome === undefined) {
       this.#hold(ticket, 'setting');
       this.#assertLeader(ticket);
       return 'held';
     }
-    this.#followed.set(ticket.rank, nth + 1);
     return outcome;
+  }
+
+  /** The inits that wait for a key which rank 0's `ticket` has failed to add. */
+  waitingForKeys(ticket: Ticket): Ticket[] {
+    const failed = new Set(keysOf(ticket));
+    return [...this.#holds.values()]
+      .filter(
+        ({ until, ticket: held }) =>
+          until === 'keys' && keysOf(held).some((key) => failed.has(key)),
+      )
+      .map((hold) => hold.ticket);
   }
 
   /** Rank 0 has added keys: inits that waited try again. */
@@ -155,4 +169,9 @@ export class Collective {
   #isAtBarrier(rank: Rank): boolean {
     return this.#holds.get(rank)?.until === 'barrier';
   }
+}
+
+/** The keys that an `init` or `broadcast` is about. */
+function keysOf({ request }: Ticket): Key[] {
+  return 'values' in request ? request.values.map(({ key }) => key) : [];
 }

@@ -1,11 +1,10 @@
 import type { MessagePort } from 'node:worker_threads';
 import { kernels } from '../native/kernels.js';
-import { toFailure } from '../src/core/errors.js';
 import { type CoordinatorOptions, type FromCoordinator, type Rank } from '../src/core/protocol.js';
 import { BindingTable, type BoundMessage } from './bindings.js';
 import { Coordinator } from './coordinator.js';
 import { DeadlineClock } from './deadline-clock.js';
-import { importUpdater } from './updater-module.js';
+import { loadUpdater } from './updater-module.js';
 
 /** The control plane of a coordinator thread: what its supervisor can ask of it. */
 export interface CoordinatorControl {
@@ -41,20 +40,14 @@ export function hostCoordinator(options: CoordinatorOptions): CoordinatorControl
       if (batch) batch.push(message);
       else outboxes.set(to, [message]);
     },
-    loadUpdater: (url, loaded) => {
-      void importUpdater(url)
-        .then(
-          (updater) => loaded({ updater }),
-          (error: unknown) => loaded({ failure: toFailure(error) }),
-        )
-        .then(() => flush());
-    },
+    loadUpdater: (url, loaded) => void loadUpdater(url, loaded).then(() => flush()),
   });
   const clock = new DeadlineClock(coordinator, () => flush());
 
   return {
     join: (rank, port) => {
       ports.set(rank, port);
+      port.once('close', () => ports.delete(rank)); // And with it what its device had bound.
       const bindings = new BindingTable();
       port.on('message', (batch: readonly BoundMessage[]) => {
         for (const message of bindings.decode(batch)) coordinator.receive(rank, message);

@@ -17,7 +17,7 @@ import { Collective } from './collective.js';
 import { KeyTable } from './key-table.js';
 import { Members } from './members.js';
 import { Rounds, timedOut } from './rounds.js';
-import { Ticket } from './ticket.js';
+import { Ticket, type CallRequest } from './ticket.js';
 import { UpdateRule, type RuleKind } from './update-rule.js';
 
 /** What a coordinator needs of whatever runs it. */
@@ -145,7 +145,7 @@ export class Coordinator implements Actor<ToCoordinator> {
     }
   }
 
-  #dispatch(ticket: Ticket, request: Request): void {
+  #dispatch(ticket: Ticket, request: CallRequest): void {
     switch (request.type) {
       case 'init':
       case 'broadcast':
@@ -166,8 +166,6 @@ export class Coordinator implements Actor<ToCoordinator> {
         this.#announceOptimizer(optimizerName(this.#updates.rule), options);
         return this.#answer(ticket, undefined);
       }
-      case 'leave':
-        return this.#leave(ticket.rank, request);
       case 'barrier':
         return this.#collective.arrive(ticket, (done) => this.#answer(done, undefined));
     }
@@ -274,6 +272,8 @@ export class Coordinator implements Actor<ToCoordinator> {
     } else {
       this.#collective.withdraw(ticket);
     }
+    if (ticket.rank !== 0 || (type !== 'init' && type !== 'broadcast')) return;
+    for (const held of this.#collective.waitingForKeys(ticket)) this.#fail(held, error);
   }
 
   #answer(ticket: Ticket, failure: Failure | undefined): void {

@@ -50,13 +50,14 @@ export class DeviceGroup<Program> {
   readonly #threads: Thread[] = [];
   readonly #results: unknown[] = [];
   readonly #losses: KVStoreError[] = [];
+  #coordinatorLoss: KVStoreError | undefined;
   readonly #options: DeviceGroupOptions<Program>;
   #stopping: Promise<void> | undefined;
 
   private constructor(options: DeviceGroupOptions<Program>) {
     this.#options = options;
     this.#coordinator = new CoordinatorSupervisor(options.coordinator, (reason) => {
-      this.#losses.unshift(new KVStoreError('peer_dead', `the group's coordinator ${reason}`));
+      this.#coordinatorLoss = new KVStoreError('peer_dead', `the group's coordinator ${reason}`);
       for (const thread of this.#threads) void thread.terminate();
     });
     this.done = this.#start();
@@ -82,11 +83,13 @@ export class DeviceGroup<Program> {
       const ports = await Promise.all(ranks.map((rank) => this.#coordinator.connect(rank)));
       await Promise.all(ports.map((port, rank) => this.#runDevice(rank, port)));
     } catch (error) {
-      if (this.#losses.length === 0) throw error;
+      await Promise.all(this.#threads.map((thread) => thread.terminate()));
+      throw this.#coordinatorLoss ?? error;
     } finally {
       await this.#coordinator.stop();
       this.events.end();
     }
+    if (this.#coordinatorLoss) throw this.#coordinatorLoss;
     if (this.#stopping) {
       throw new KVStoreError('closed', 'the group was stopped before its devices had finished');
     }
@@ -103,34 +106,40 @@ export class DeviceGroup<Program> {
     const thread = new Thread(`device ${rank}`, entry, { workerData, transferList: [port] });
     this.#threads.push(thread);
     this.#results[rank] = undefined;
-    let finished = false;
-    let failed: (FromDevice & { readonly type: 'failed' }) | undefined;
-    thread.worker.on('message', (message: FromDevice) => {
-      if (message.type === 'report') return this.events.push({ ...message, rank });
-      if (message.type === 'failed') failed = message;
-      if (message.type === 'finished') {
-        finished = true;
-        this.#results[rank] = message.result;
-        this.events.push({ ...message, rank });
+    let ended: Promise<void> | undefined;
+    thread.worker.on('message', (message: FromDevice | null | undefined) => {
+      switch (message?.type) {
+        case 'report':
+          return this.events.push({ ...message, rank });
+        case 'failed':
+          ended = this.#lose(rank, message.failure.message, message); // Nobody waits for its exit.
+          break;
+        case 'finished':
+          ended = Promise.resolve();
+          this.#results[rank] = message.result;
+          this.events.push({ ...message, rank });
+          break;
+        default:
+          return; // A program may post messages of its own; they are not for the group.
       }
       void thread.ended(endGraceMs); // Something the program left open must not keep the thread.
     });
     const reason = await thread.exited;
-    if (!finished) await this.#lose(rank, failed, reason);
+    await (ended ?? this.#lose(rank, reason));
   }
 
+  /** Device `rank` is gone, because of what its program threw if that is known. */
   async #lose(
     rank: Rank,
-    failed: (FromDevice & { readonly type: 'failed' }) | undefined,
-    reason: string,
+    why: string,
+    failed?: FromDevice & { readonly type: 'failed' },
   ): Promise<void> {
-    const why = failed === undefined ? reason : failed.failure.message;
-    await this.#coordinator.depart(rank, why);
     const cause = failed && fromFailure(failed.failure);
-    if (cause && failed?.stack !== undefined) cause.stack = failed.stack;
+    if (cause && failed.stack !== undefined) cause.stack = failed.stack;
     const error = new KVStoreError('peer_dead', `rank ${rank} was lost: ${why}`, { rank, cause });
     this.#losses.push(error);
     this.events.push({ type: 'lost', rank, error });
+    await this.#coordinator.depart(rank, why);
   }
 
   async #stop(): Promise<void> {

@@ -33,7 +33,6 @@ export interface PendingUpdate {
   /** The ranks whose pushes make up the round. */
   readonly ranks: readonly Rank[];
   readonly input: TensorData;
-  readonly scratch: TensorData;
 }
 
 /**

@@ -1,11 +1,10 @@
 import { kernels as bestKernels, type Kernels } from '../native/kernels.js';
-import { toFailure } from '../src/core/errors.js';
 import type { CoordinatorOptions, Rank } from '../src/core/protocol.js';
 import { Coordinator } from './coordinator.js';
 import { DeadlineClock } from './deadline-clock.js';
 import { InlineRunner } from './inline-runner.js';
 import type { Link } from './link.js';
-import { importUpdater } from './updater-module.js';
+import { loadUpdater } from './updater-module.js';
 
 /**
  * The coordinator on the caller's own thread, for stores that want no hop and for tests, which can
@@ -24,11 +23,7 @@ export class InlineCoordinator {
     this.#actor = new Coordinator(options, {
       kernels,
       send: (to, message) => this.#runner.deliver(to, message),
-      loadUpdater: (url, loaded) =>
-        void importUpdater(url).then(
-          (updater) => loaded({ updater }),
-          (error: unknown) => loaded({ failure: toFailure(error) }),
-        ),
+      loadUpdater: (url, loaded) => void loadUpdater(url, loaded),
     });
     this.#clock = new DeadlineClock(this.#actor);
     this.#runner.attach({

@@ -75,7 +75,9 @@ export class Mailbox {
     return new Promise((resolve, reject) => {
       const deadlineMs = monotonicMs() + this.#options.timeoutMs;
       const waiting: Waiting = { body, deadlineMs, resolve, reject };
-      if (this.#queue.length === 0 && this.#unanswered.size < this.#capacity) this.#send(waiting);
+      const hasPlace = this.#queue.length === 0 && this.#unanswered.size < this.#capacity;
+      // Who leaves waits for nothing: what has no place yet is never sent.
+      if (hasPlace || body.type === 'leave') this.#send(waiting);
       else this.#queue.push(waiting);
       this.#keepWatch();
     });
@@ -150,8 +152,11 @@ export class Mailbox {
   #keepWatch(): void {
     if (this.#watch !== undefined || !Number.isFinite(this.#options.timeoutMs)) return;
     const periodMs = Math.min(Math.max(this.#options.timeoutMs / 4, 10), 500);
+    const dueMs = monotonicMs() + periodMs;
     this.#watch = setTimeout(() => {
       this.#watch = undefined;
+      // This thread was busy, and answers may lie in the port: timers run before they are read.
+      if (monotonicMs() > dueMs + periodMs) this.#heardMs = monotonicMs();
       this.#checkDeadlines();
       if (!this.#closed && this.inFlight > 0) this.#keepWatch();
     }, periodMs).unref();
@@ -166,7 +171,6 @@ export class Mailbox {
     }
     const [oldest] = this.#unanswered.values();
     if (oldest === undefined) return;
-    // A message may have come while this thread was busy: only silence since counts.
     const silentSinceMs = Math.max(oldest.deadlineMs, this.#heardMs);
     if (nowMs < silentSinceMs + graceMs) return;
     const error = new KVStoreError('timeout', 'the coordinator of the store stopped answering');

@@ -86,7 +86,7 @@ export class Rounds {
     this.resume([entry]);
   }
 
-  /** Takes back what is left of a request; rounds it was part of go on without it. */
+  /** Takes back what is left of a request. Its rounds go on without it, but one being updated fails. */
   withdraw(ticket: Ticket, failure: Failure): void {
     for (const entry of ticket.entries) {
       const { pending } = entry;
@@ -187,7 +187,7 @@ export class Rounds {
     const { input, scratch } = updates.start(rule, entry, inputs);
     this.#starved.delete(entry);
     const id = ++this.#lastUpdate;
-    entry.pending = { id, runner, ranks, input, scratch };
+    entry.pending = { id, runner, ranks, input };
     this.#pending.set(id, entry);
     send(runner, {
       type: 'update',

@@ -12,7 +12,7 @@ export class Thread {
 
   constructor(name: string, entry: URL, options: WorkerOptions) {
     this.#name = name;
-    this.worker = new Worker(entry, { name, execArgv: inherited(process.execArgv), ...options });
+    this.worker = new Worker(entry, { name, ...execArgv(), ...options });
     // Without a listener an error would end the whole process.
     this.worker.on('error', (error: unknown) => (this.#thrown = describe(error)));
     // Not `once` of node:events, which would reject with that error.
@@ -59,9 +59,11 @@ export class Thread {
   }
 }
 
-/** Node's options for a thread: not `--input-type`, which is for `node -e` and refuses files. */
-function inherited(execArgv: readonly string[]): string[] {
-  return execArgv.filter(
-    (option, i) => !option.startsWith('--input-type') && execArgv[i - 1] !== '--input-type',
-  );
+/**
+ * A thread inherits Node's options; told explicitly, it would refuse those of V8. Only `--input-type`
+ * must not reach it, which is for `node -e` and refuses files: then it gets none.
+ */
+function execArgv(): Pick<WorkerOptions, 'execArgv'> {
+  const hasInputType = process.execArgv.some((option) => option.startsWith('--input-type'));
+  return hasInputType ? { execArgv: [] } : {};
 }

@@ -3,13 +3,16 @@ import type { Rank, Request } from '../src/core/protocol.js';
 import type { TensorHandle } from '../src/core/tensor.js';
 import type { Entry } from './entry.js';
 
+/** A request that can wait; to leave is carried out at once. */
+export type CallRequest = Exclude<Request, { readonly type: 'leave' }>;
+
 /**
  * One request on its way: counts the parts that are still open and remembers the first failure.
  * A request over several keys has a push part and a pull part for each.
  */
 export class Ticket {
   readonly rank: Rank;
-  readonly request: Request;
+  readonly request: CallRequest;
   /** Entries whose lanes hold parts of this request. */
   readonly entries = new Set<Entry>();
   /** Tensors made for pulls without an out, in order of the request's groups. */
@@ -18,7 +21,7 @@ export class Ticket {
   #openPushes = 0;
   #openPulls = 0;
 
-  constructor(rank: Rank, request: Request) {
+  constructor(rank: Rank, request: CallRequest) {
     this.rank = rank;
     this.request = request;
   }

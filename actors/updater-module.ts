@@ -1,8 +1,23 @@
-import { describe, KVStoreError, show } from '../src/core/errors.js';
+import { describe, KVStoreError, show, toFailure } from '../src/core/errors.js';
+import type { LoadedUpdater } from './coordinator.js';
 import type { Updater } from '../src/core/updaters.js';
 
+/** Imports an updater module, then calls `loaded` with its default export or with why not. */
+export async function loadUpdater(
+  url: string,
+  loaded: (outcome: LoadedUpdater) => void,
+): Promise<void> {
+  let outcome: LoadedUpdater;
+  try {
+    outcome = { updater: await importUpdater(url) };
+  } catch (error) {
+    outcome = { failure: toFailure(error, 'bad_updater') };
+  }
+  loaded(outcome);
+}
+
 /** The default export of the module at `url`, which must be a function. Throws `bad_updater`. */
-export async function importUpdater(url: string): Promise<Updater> {
+async function importUpdater(url: string): Promise<Updater> {
   let module: { readonly default?: unknown };
   try {
     module = (await import(url)) as typeof module;

@@ -11,7 +11,7 @@ export type Keys = Key | readonly Key[];
 export type Tensors = Tensor | readonly Tensor[] | readonly (Tensor | readonly Tensor[])[];
 
 export interface PushOptions {
-  /** Among keys that are ready, higher first. A hint: never changes the order of calls on a key. */
+  /** For keys that are ready at once, higher first. Checked, but without effect in this release. */
   readonly priority?: number;
 }
 

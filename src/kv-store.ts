@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import type { Plane, PlaneOptions } from '../actors/plane.js';
 import {
@@ -34,10 +35,14 @@ export interface StoreIdentity {
   readonly status: SharedArrayBuffer;
 }
 
+/** A coordinator that does not say goodbye by then is busy with what will never end. */
+const leaveGraceMs = 2000;
+
 /**
  * A store of tensors under keys, as one caller or one worker sees it. Made by `createKVStore` and
  * handed to workers by `launch`. Every call returns a promise at once; calls on a key take effect in
- * the order they were made; a rejected call was not applied.
+ * the order they were made. A rejected call was not applied; one over a list of keys may have been
+ * applied to other keys than the one that its error names.
  */
 export class KVStore implements AsyncDisposable {
   readonly #identity: StoreIdentity;
@@ -268,7 +273,8 @@ export class KVStore implements AsyncDisposable {
 
   async #close(): Promise<void> {
     if (this.#identity.numWorkers === 1) await this.flush();
-    await this.#plane.request({ type: 'leave' }).catch(() => undefined);
+    const left = this.#plane.request({ type: 'leave' }).catch(() => undefined);
+    await Promise.race([left, delay(leaveGraceMs, undefined, { ref: false })]);
     await this.#plane.stop();
   }
 
@@ -278,9 +284,8 @@ export class KVStore implements AsyncDisposable {
       ? Promise.reject(new KVStoreError('closed', 'expected an open store, but it was closed'))
       : run();
     this.#calls.add(call);
-    const forget = (): void => void this.#calls.delete(call);
-    call.then(forget, forget);
-    return call;
+    // The caller's own promise: a failure that nobody looks at stays an unhandled rejection.
+    return call.finally(() => this.#calls.delete(call));
   }
 
   #request(body: RequestBody): ReturnType<Plane['request']> {
@@ -289,7 +294,8 @@ export class KVStore implements AsyncDisposable {
 
   #initGroups(keys: Keys, values: Tensor | readonly Tensor[]): WireGroup[] {
     const one = onePerKey(keys, values);
-    return one.keys.map((key, i) => ({ key, tensors: [one.values[i]!] }));
+    const groups = one.keys.map((key, i) => ({ key, tensors: [one.values[i]!] }));
+    return onDevices(groups, this.#identity.devices);
   }
 
   #groups(keys: Keys, tensors: Tensors, what: string): Group[] {

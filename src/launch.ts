@@ -1,5 +1,5 @@
 import { DeviceGroup, type DeviceEvent } from '../actors/device-group.js';
-import { KVStoreError, show } from './core/errors.js';
+import { describe, KVStoreError, show } from './core/errors.js';
 import { assertOptions, count } from './core/options.js';
 import type { OnDeath } from './core/protocol.js';
 import { storeType } from './core/types.js';
@@ -71,10 +71,23 @@ export async function launch<Result = unknown>(
     module: String(url),
     type: type.name,
     timeoutMs,
-    args: packTensors(options.args),
+    args: packArgs(options.args),
   };
   const entry = new URL('./device-thread.js', import.meta.url);
   return asGroup<Result>(DeviceGroup.start({ entry, program, coordinator }));
+}
+
+/** The arguments as every device gets them, or `bad_argument` for what cannot cross threads. */
+function packArgs(args: unknown): unknown {
+  try {
+    return structuredClone(packTensors(args));
+  } catch (error) {
+    throw new KVStoreError(
+      'bad_argument',
+      `launch expected args that can be cloned to a thread, got ${describe(error)}`,
+      { cause: error },
+    );
+  }
 }
 
 function asGroup<Result>(devices: DeviceGroup<ProgramStart>): WorkerGroup<Result> {

@@ -86,6 +86,7 @@ async function execute(
     args: unpackTensors(program.args),
     report: (data) => tell({ type: 'report', data: packTensors(data) }),
   });
+  await kv.flush(); // What the program pushed last counts, awaited or not.
   await kv.close();
   return result;
 }

@@ -1,4 +1,6 @@
 import { totalmem } from 'node:os';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { dtypeInfo, viewOf, type DType, type TensorData } from './dtypes.js';
 import { KVStoreError } from './errors.js';
 import { lineBytes, padToLine, slabBytes, smallTensorBytes, staggerOf } from './layout.js';
@@ -51,6 +53,10 @@ export function machineBytes(): number {
 const threadBudget = new MemoryBudget(machineBytes(), 'this thread');
 const collected = new FinalizationRegistry<number>((bytes) => threadBudget.release(bytes));
 
+/** Buffers made since memory was last looked through for ones that nobody holds. */
+let unsweptBytes = 0;
+const sweepEveryBytes = 512 * 1024 * 1024;
+
 let slab: SharedArrayBuffer | undefined;
 let slabUsed = 0;
 let largeCount = 0;
@@ -84,6 +90,9 @@ function allocateLarge(dtype: DType, length: number, bytes: number): TensorData 
 }
 
 function newBuffer(bytes: number): SharedArrayBuffer {
+  // To the collector a shared buffer weighs nothing, so it would let garbage fill the machine.
+  unsweptBytes += bytes;
+  if (unsweptBytes > sweepEveryBytes) sweep();
   threadBudget.reserve(bytes, 'a tensor buffer');
   try {
     // Growable buffers start on a page, plain ones 16 bytes past one.
@@ -96,4 +105,11 @@ function newBuffer(bytes: number): SharedArrayBuffer {
       cause: error,
     });
   }
+}
+
+/** Collects garbage; the bytes of collected buffers are given back within a few turns. */
+function sweep(): void {
+  unsweptBytes = 0;
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
 }
