@@ -2,7 +2,7 @@ import { parentPort } from 'node:worker_threads';
 import { defineWorker, ones, zeros } from '../../src/index.js';
 
 /** Does what `args` names, to show that the group stands it. */
-export default defineWorker(async ({ kv, rank, args }) => {
+export default defineWorker(async ({ kv, args }) => {
   await kv.init('a', zeros(1));
   switch (args) {
     case 'posts messages of its own':
