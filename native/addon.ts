@@ -55,8 +55,8 @@ export function loadAddon(): LoadedAddon {
 
 function warn(missingReason: string): void {
   process.emitWarning(
-    `${missingReason} Its TypeScript references do the work, many times slower; build the addon ` +
-      'with "node scripts/build-native.mjs", or set TENSORKV_NATIVE=off to accept that silently.',
+    `${missingReason} Its TypeScript references do the work, many times slower; build the addon in a ` +
+      'clone with "node scripts/build-native.mjs", or set TENSORKV_NATIVE=off to accept that silently.',
     { type: 'TensorKVWarning', code: 'TENSORKV_NATIVE_MISSING' },
   );
 }
