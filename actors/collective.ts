@@ -1,15 +1,15 @@
 import type { Failure, KVStoreError } from '../src/core/errors.js';
 import type { Key } from '../src/core/keys.js';
 import type { Rank } from '../src/core/protocol.js';
+import type { EntryTicket } from './entry.js';
 import type { Members } from './members.js';
-import type { Ticket } from './ticket.js';
 
 /** Why the requests of a device wait before they start. */
 interface Hold {
-  readonly ticket: Ticket;
+  readonly ticket: EntryTicket;
   readonly until: 'keys' | 'setting' | 'loaded' | 'barrier';
   /** What the device sent after it, in order. */
-  readonly behind: Ticket[];
+  readonly behind: EntryTicket[];
 }
 
 /**
@@ -18,40 +18,40 @@ interface Hold {
  */
 export class Collective {
   readonly #members: Members;
-  readonly #run: (ticket: Ticket) => void;
+  readonly #run: (ticket: EntryTicket) => void;
   readonly #holds = new Map<Rank, Hold>();
-  #release: ((ticket: Ticket) => void) | undefined;
+  #release: ((ticket: EntryTicket) => void) | undefined;
   /** What became of each setting of rank 0, in order. */
   readonly #settings: { readonly failure: Failure | undefined }[] = [];
   /** How many settings each other device has asked for, and which of them a ticket is. */
   readonly #followed = new Map<Rank, number>();
-  readonly #nth = new WeakMap<Ticket, number>();
+  readonly #nth = new WeakMap<EntryTicket, number>();
 
-  constructor(members: Members, run: (ticket: Ticket) => void) {
+  constructor(members: Members, run: (ticket: EntryTicket) => void) {
     this.#members = members;
     this.#run = run;
   }
 
   /** Runs a request now, or keeps it behind what its device waits for. */
-  admit(ticket: Ticket): void {
+  admit(ticket: EntryTicket): void {
     const hold = this.#holds.get(ticket.rank);
     if (hold) hold.behind.push(ticket);
     else this.#run(ticket);
   }
 
   /** Holds the device of `ticket` until rank 0 has added keys; then the request runs again. */
-  holdForKeys(ticket: Ticket): void {
+  holdForKeys(ticket: EntryTicket): void {
     this.#hold(ticket, 'keys');
     this.#assertLeader(ticket);
   }
 
   /** Holds the device of `ticket` until its own setting is in force. */
-  hold(ticket: Ticket): void {
+  hold(ticket: EntryTicket): void {
     this.#hold(ticket, 'loaded');
   }
 
   /** The outcome of rank 0's setting that `ticket` follows, or `held` until there is one. */
-  follow(ticket: Ticket): { readonly failure: Failure | undefined } | 'held' {
+  follow(ticket: EntryTicket): { readonly failure: Failure | undefined } | 'held' {
     const nth = this.#nth.get(ticket) ?? this.#followed.get(ticket.rank) ?? 0;
     if (!this.#nth.has(ticket)) this.#followed.set(ticket.rank, nth + 1);
     this.#nth.set(ticket, nth);
@@ -65,7 +65,7 @@ export class Collective {
   }
 
   /** The inits that wait for a key which rank 0's `ticket` has failed to add. */
-  waitingForKeys(ticket: Ticket): Ticket[] {
+  waitingForKeys(ticket: EntryTicket): EntryTicket[] {
     const failed = new Set(keysOf(ticket));
     return [...this.#holds.values()]
       .filter(
@@ -81,14 +81,14 @@ export class Collective {
   }
 
   /** A setting of rank 0 has ended: rank 0 goes on, and so do those that waited for it. */
-  configured(ticket: Ticket, failure: Failure | undefined): void {
+  configured(ticket: EntryTicket, failure: Failure | undefined): void {
     this.#settings.push({ failure });
     this.withdraw(ticket);
     this.#retry('setting');
   }
 
   /** `ticket` is at the barrier; once every live device is, `release` gets each of them. */
-  arrive(ticket: Ticket, release: (ticket: Ticket) => void): void {
+  arrive(ticket: EntryTicket, release: (ticket: EntryTicket) => void): void {
     const lost = this.#members.fatal()[0];
     if (lost !== undefined) throw this.#members.departed(lost, 'barrier');
     this.#hold(ticket, 'barrier');
@@ -97,7 +97,7 @@ export class Collective {
   }
 
   /** Live devices that `ticket` waits for. */
-  missing(ticket: Ticket): Rank[] {
+  missing(ticket: EntryTicket): Rank[] {
     const hold = this.#holds.get(ticket.rank);
     if (hold?.ticket !== ticket || hold.until === 'loaded') return [];
     if (hold.until !== 'barrier') return [0];
@@ -105,7 +105,7 @@ export class Collective {
   }
 
   /** Forgets a request that was answered. What stood behind it goes on. */
-  withdraw(ticket: Ticket): void {
+  withdraw(ticket: EntryTicket): void {
     const hold = this.#holds.get(ticket.rank);
     if (hold?.ticket === ticket) return this.#unhold(ticket.rank, hold.behind);
     const index = hold?.behind.indexOf(ticket) ?? -1;
@@ -113,14 +113,14 @@ export class Collective {
   }
 
   /** A device is gone: the requests of it that never started, which nobody will answer. */
-  departed(rank: Rank): Ticket[] {
+  departed(rank: Rank): EntryTicket[] {
     const hold = this.#holds.get(rank);
     this.#holds.delete(rank);
     return hold ? [hold.ticket, ...hold.behind] : [];
   }
 
   /** After a device is gone: fails what can no longer happen, lets go what now can. */
-  review(fail: (ticket: Ticket, error: KVStoreError) => void): void {
+  review(fail: (ticket: EntryTicket, error: KVStoreError) => void): void {
     const lost = this.#members.fatal()[0];
     for (const { ticket, until } of [...this.#holds.values()]) {
       if (until !== 'barrier') {
@@ -132,15 +132,15 @@ export class Collective {
     this.#openBarrier();
   }
 
-  #hold(ticket: Ticket, until: Hold['until']): void {
+  #hold(ticket: EntryTicket, until: Hold['until']): void {
     this.#holds.set(ticket.rank, { ticket, until, behind: [] });
   }
 
-  #assertLeader(ticket: Ticket): void {
+  #assertLeader(ticket: EntryTicket): void {
     if (!this.#members.isLive(0)) throw this.#leaderGone(ticket);
   }
 
-  #leaderGone({ request, rank }: Ticket): KVStoreError {
+  #leaderGone({ request, rank }: EntryTicket): KVStoreError {
     return this.#members.departed(0, `${request.type} of rank ${rank}`);
   }
 
@@ -152,7 +152,7 @@ export class Collective {
   }
 
   /** Ends a hold and admits `tickets`, which may lead to a new hold for the rest of them. */
-  #unhold(rank: Rank, tickets: readonly Ticket[]): void {
+  #unhold(rank: Rank, tickets: readonly EntryTicket[]): void {
     this.#holds.delete(rank);
     for (const ticket of tickets) this.admit(ticket);
   }
@@ -172,6 +172,6 @@ export class Collective {
 }
 
 /** The keys that an `init` or `broadcast` is about. */
-function keysOf({ request }: Ticket): Key[] {
+function keysOf({ request }: EntryTicket): Key[] {
   return 'values' in request ? request.values.map(({ key }) => key) : [];
 }

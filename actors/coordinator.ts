@@ -14,11 +14,13 @@ import type { Updater } from '../src/core/updaters.js';
 import type { Kernels } from '../native/kernels.js';
 import type { Actor } from './actor.js';
 import { Collective } from './collective.js';
+import type { Entry, EntryTicket } from './entry.js';
 import { KeyTable } from './key-table.js';
 import { Members } from './members.js';
 import { Rounds, timedOut } from './rounds.js';
 import { Ticket, type CallRequest } from './ticket.js';
-import { UpdateRule, type RuleKind } from './update-rule.js';
+import type { RuleKind } from './rule.js';
+import { UpdateRule } from './update-rule.js';
 
 /** What a coordinator needs of whatever runs it. */
 export interface CoordinatorHost {
@@ -47,7 +49,7 @@ export class Coordinator implements Actor<ToCoordinator> {
   /** What waits for other devices before it starts: inits, settings, barriers. */
   readonly #collective: Collective;
   /** Requests that are not answered. */
-  readonly #open = new Set<Ticket>();
+  readonly #open = new Set<EntryTicket>();
   readonly #words: Int32Array;
   readonly #counters: BigInt64Array;
   readonly #budget: MemoryBudget;
@@ -84,7 +86,7 @@ export class Coordinator implements Actor<ToCoordinator> {
       const late = this.#members.departed(from, message.type);
       this.#host.send(from, { type: 'failed', id: message.id, failure: toFailure(late) });
     } else {
-      const ticket = new Ticket(from, message);
+      const ticket = new Ticket<Entry>(from, message);
       this.#open.add(ticket);
       this.#collective.admit(ticket);
     }
@@ -115,7 +117,7 @@ export class Coordinator implements Actor<ToCoordinator> {
   }
 
   /** Ends a loading that `CoordinatorHost.loadUpdater` began. */
-  #moduleLoaded(ticket: Ticket, outcome: LoadedUpdater): void {
+  #moduleLoaded(ticket: EntryTicket, outcome: LoadedUpdater): void {
     if (!this.#open.has(ticket)) return;
     if ('failure' in outcome) {
       this.#fail(ticket, fromFailure(outcome.failure));
@@ -136,7 +138,7 @@ export class Coordinator implements Actor<ToCoordinator> {
   }
 
   /** Carries out a request whose turn has come. Bad ones are answered and change nothing. */
-  #run(ticket: Ticket): void {
+  #run(ticket: EntryTicket): void {
     const { request } = ticket;
     try {
       this.#dispatch(ticket, request);
@@ -145,7 +147,7 @@ export class Coordinator implements Actor<ToCoordinator> {
     }
   }
 
-  #dispatch(ticket: Ticket, request: CallRequest): void {
+  #dispatch(ticket: EntryTicket, request: CallRequest): void {
     switch (request.type) {
       case 'init':
       case 'broadcast':
@@ -185,7 +187,7 @@ export class Coordinator implements Actor<ToCoordinator> {
   }
 
   /** Rank 0's values make the keys; the others wait for them and check that theirs are alike. */
-  #init(ticket: Ticket, request: Request & { readonly type: 'init' | 'broadcast' }): void {
+  #init(ticket: EntryTicket, request: Request & { readonly type: 'init' | 'broadcast' }): void {
     const keys = request.values.map(({ key }) => key);
     if (ticket.rank === 0) {
       if (request.type === 'broadcast') this.#keys.checkOuts(request.values, request.pull);
@@ -207,7 +209,7 @@ export class Coordinator implements Actor<ToCoordinator> {
 
   /** Rank 0's setting counts; the n-th one of another device waits for the n-th of rank 0. */
   #configure(
-    ticket: Ticket,
+    ticket: EntryTicket,
     request: Request & { readonly type: 'setUpdater' | 'setOptimizer' },
   ): void {
     if (ticket.rank !== 0) {
@@ -231,7 +233,7 @@ export class Coordinator implements Actor<ToCoordinator> {
     this.#configured(ticket);
   }
 
-  #configured(ticket: Ticket): void {
+  #configured(ticket: EntryTicket): void {
     this.#answer(ticket, undefined);
     this.#collective.configured(ticket, undefined);
   }
@@ -250,7 +252,7 @@ export class Coordinator implements Actor<ToCoordinator> {
     for (const rank of this.#members.live()) this.#host.send(rank, { type: 'optimizer', ...set });
   }
 
-  #timeoutOf(ticket: Ticket): KVStoreError {
+  #timeoutOf(ticket: EntryTicket): KVStoreError {
     const what = `${ticket.request.type} of rank ${ticket.rank}`;
     for (const entry of ticket.entries) {
       const missing = entry.awaitsRound(ticket) ? this.#rounds.missing(entry) : [];
@@ -261,7 +263,7 @@ export class Coordinator implements Actor<ToCoordinator> {
   }
 
   /** Answers a ticket with an error and takes back whatever of it still waits. */
-  #fail(ticket: Ticket, error: unknown): void {
+  #fail(ticket: EntryTicket, error: unknown): void {
     if (!this.#open.has(ticket)) return;
     const failure = toFailure(error);
     this.#answer(ticket, failure);
@@ -276,7 +278,7 @@ export class Coordinator implements Actor<ToCoordinator> {
     for (const held of this.#collective.waitingForKeys(ticket)) this.#fail(held, error);
   }
 
-  #answer(ticket: Ticket, failure: Failure | undefined): void {
+  #answer(ticket: EntryTicket, failure: Failure | undefined): void {
     if (!this.#open.delete(ticket)) return;
     const { id } = ticket.request;
     if (failure !== undefined) return this.#host.send(ticket.rank, { type: 'failed', id, failure });

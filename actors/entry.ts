@@ -3,12 +3,15 @@ import type { Key } from '../src/core/keys.js';
 import type { Rank } from '../src/core/protocol.js';
 import type { TensorHandle } from '../src/core/tensor.js';
 import type { Ticket } from './ticket.js';
-import type { Rule } from './update-rule.js';
+import type { Rule } from './rule.js';
+
+/** A request over entries, on its way. */
+export type EntryTicket = Ticket<Entry>;
 
 /** A device's values for one key in one request. */
 export interface PushPart {
   readonly kind: 'push';
-  readonly ticket: Ticket;
+  readonly ticket: EntryTicket;
   readonly values: readonly TensorData[];
   /** The rule in force when it was made; a round goes by that of its lowest rank. */
   readonly rule: Rule;
@@ -17,7 +20,7 @@ export interface PushPart {
 /** A device's outs for one key in one request. */
 export interface PullPart {
   readonly kind: 'pull';
-  readonly ticket: Ticket;
+  readonly ticket: EntryTicket;
   readonly outs: readonly TensorHandle[];
   /** Where a fresh tensor goes among the ticket's, when there are no outs. */
   readonly freshIndex: number;
@@ -95,7 +98,7 @@ export class Entry {
   }
 
   /** Whether a part of `ticket` waits for a round that its device has pushed to. */
-  awaitsRound(ticket: Ticket): boolean {
+  awaitsRound(ticket: EntryTicket): boolean {
     const lane = this.#lanes[ticket.rank] ?? [];
     return lane[0]?.kind === 'push' && lane.some((part) => part.ticket === ticket);
   }

@@ -4,10 +4,10 @@ import { allocate } from '../src/core/memory.js';
 import type { Consistency } from '../src/core/types.js';
 import type { FromCoordinator, Rank, Updated, WireGroup } from '../src/core/protocol.js';
 import type { Kernels } from '../native/kernels.js';
-import type { Entry, PullPart } from './entry.js';
+import type { Entry, EntryTicket, PullPart } from './entry.js';
 import type { Members } from './members.js';
-import type { Ticket } from './ticket.js';
-import type { Rule, UpdateRule } from './update-rule.js';
+import type { Rule } from './rule.js';
+import type { UpdateRule } from './update-rule.js';
 
 /** Updates that devices may be making at once; bounds the scratch memory. */
 const maxPendingUpdates = 64;
@@ -21,7 +21,7 @@ export interface RoundsContext {
   /** Sends to a device. */
   send(to: Rank, message: FromCoordinator): void;
   /** Called once for each ticket whose parts have all ended. */
-  settle(ticket: Ticket): void;
+  settle(ticket: EntryTicket): void;
   /** Called for each new version. */
   applied(): void;
 }
@@ -50,7 +50,7 @@ export class Rounds {
   }
 
   /** Queues the parts of a request behind those that its device issued before, and goes on. */
-  submit(ticket: Ticket, push: readonly EntryGroup[], pull: readonly EntryGroup[]): void {
+  submit(ticket: EntryTicket, push: readonly EntryGroup[], pull: readonly EntryGroup[]): void {
     for (const { entry, tensors } of push) {
       ticket.addPush(entry);
       const values = tensors.map((each) => each.data);
@@ -87,7 +87,7 @@ export class Rounds {
   }
 
   /** Takes back what is left of a request. Its rounds go on without it, but one being updated fails. */
-  withdraw(ticket: Ticket, failure: Failure): void {
+  withdraw(ticket: EntryTicket, failure: Failure): void {
     for (const entry of ticket.entries) {
       const { pending } = entry;
       if (pending?.ranks.includes(ticket.rank) && entry.head(ticket.rank)?.ticket === ticket) {

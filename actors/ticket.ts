@@ -1,7 +1,6 @@
 import type { Failure } from '../src/core/errors.js';
 import type { Rank, Request } from '../src/core/protocol.js';
 import type { TensorHandle } from '../src/core/tensor.js';
-import type { Entry } from './entry.js';
 
 /** A request that can wait; to leave is carried out at once. */
 export type CallRequest = Exclude<Request, { readonly type: 'leave' }>;
@@ -10,7 +9,7 @@ export type CallRequest = Exclude<Request, { readonly type: 'leave' }>;
  * One request on its way: counts the parts that are still open and remembers the first failure.
  * A request over several keys has a push part and a pull part for each.
  */
-export class Ticket {
+export class Ticket<Entry> {
   readonly rank: Rank;
   readonly request: CallRequest;
   /** Entries whose lanes hold parts of this request. */

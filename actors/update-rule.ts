@@ -1,30 +1,12 @@
 import { dtypeInfo, type TensorData } from '../src/core/dtypes.js';
 import { KVStoreError, showKey } from '../src/core/errors.js';
 import { allocate, type MemoryBudget } from '../src/core/memory.js';
-import type { CommonOptions, FloatData, Optimizer } from '../src/core/optimizers/optimizer.js';
-import type { Rank } from '../src/core/protocol.js';
+import type { CommonOptions, FloatData } from '../src/core/optimizers/optimizer.js';
 import { Tensor } from '../src/core/tensor.js';
-import { runUpdater, type Updater } from '../src/core/updaters.js';
+import { runUpdater } from '../src/core/updaters.js';
 import type { Kernels } from '../native/kernels.js';
 import type { Entry } from './entry.js';
-
-/** How a round's values become the next version. */
-export type Rule = RuleKind & {
-  /** Which setting this comes from; a change of an optimizer's options is not a new one. */
-  readonly setting: number;
-};
-
-/** What can be set. */
-export type RuleKind =
-  | { readonly kind: 'assign' }
-  /** A function of device `rank`, which knows it by `handle`, runs on that device. */
-  | { readonly kind: 'caller'; readonly rank: Rank; readonly handle: number }
-  | { readonly kind: 'module'; readonly updater: Updater }
-  | {
-      readonly kind: 'optimizer';
-      readonly optimizer: Optimizer;
-      readonly options: CommonOptions;
-    };
+import type { Rule, RuleKind } from './rule.js';
 
 /**
  * Makes versions: owns the rule in force, the slots and the scratch memory that it needs, and counts
