@@ -8,6 +8,4 @@ import type { Rank } from '../src/core/protocol.js';
 export interface Actor<In> {
   /** Handles one message of device `from`. Never throws for what a message asks. */
   receive(from: Rank, message: In): void;
-  /** Ends what has waited past its deadline. `nowMs` is on the monotonic clock. */
-  tick(nowMs: number): void;
 }

@@ -99,6 +99,7 @@ export class Coordinator implements Actor<ToCoordinator> {
     return oldest?.request.deadlineMs;
   }
 
+  /** Ends what has waited past its deadline. `nowMs` is on the monotonic clock. */
   tick(nowMs: number): void {
     const late = [...this.#open].filter(({ request }) => request.deadlineMs <= nowMs);
     // Before any is taken back: who gives up in this moment is not who the others waited for.

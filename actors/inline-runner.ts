@@ -15,7 +15,7 @@ export class InlineRunner {
   readonly #automatic: boolean;
   readonly #inbox: Letter[] = [];
   readonly #listeners = new Map<Rank, (batch: readonly FromCoordinator[]) => void>();
-  #actor: Pick<Actor<ToCoordinator>, 'receive'> | undefined;
+  #actor: Actor<ToCoordinator> | undefined;
   #scheduled = false;
 
   constructor({ automatic = true }: { readonly automatic?: boolean } = {}) {
@@ -23,7 +23,7 @@ export class InlineRunner {
   }
 
   /** The actor to run; it sends through `deliver`. */
-  attach(actor: Pick<Actor<ToCoordinator>, 'receive'>): void {
+  attach(actor: Actor<ToCoordinator>): void {
     this.#actor = actor;
   }
 
