@@ -4,7 +4,7 @@
  * Module map, from a call to the metal; each layer imports only those below it:
  *
  * - `store.ts`, `kv-store.ts`: `createKVStore` and what its stores can do. A call is checked, grouped
- *   by key and sent as one request. `launch.ts`, `worker-program.ts`: the same for a group of workers,
+ *   by key and sent as one request. `kv-store-base.ts`, `store-registry.ts`: stores of a user's own. `launch.ts`, `worker-program.ts`: the same for a group of workers,
  *   one program per device thread.
  * - `../actors/plane.ts`: what a store stands on. `mailbox.ts` bounds and numbers requests;
  *   `coordinator.ts` is the actor that orders, sums and updates; `supervisor.ts`, `device-group.ts` and
@@ -22,6 +22,7 @@ export type { SgdOptions } from './core/optimizers/sgd.js';
 export type { OnDeath } from './core/protocol.js';
 export type { Shape } from './core/shape.js';
 export type { NestedNumbers, TensorHandle, TensorOptions } from './core/tensor.js';
+export type { StoreTypeName } from './core/types.js';
 export type { Updater } from './core/updaters.js';
 export type { Keys, PullOptions, PushOptions, Tensors } from './call-arguments.js';
 
@@ -29,6 +30,7 @@ export type { WorkerGroup, GroupEvent, LaunchOptions } from './launch.js';
 export type { OptimizerView } from './live-optimizer.js';
 export type { KVStoreStats } from './statistics.js';
 export type { KVStoreOptions } from './store.js';
+export type { KVStoreClass } from './store-registry.js';
 export type { WorkerContext, WorkerProgram } from './worker-program.js';
 
 export { cpu, cuda } from './core/devices.js';
@@ -37,6 +39,8 @@ export { optim } from './core/optimizers/registry.js';
 export { full, ones, Tensor, tensor, zeros } from './core/tensor.js';
 export { unsharedView } from './interop.js';
 export { KVStore } from './kv-store.js';
+export { KVStoreBase } from './kv-store-base.js';
 export { launch } from './launch.js';
 export { createKVStore } from './store.js';
+export { registerKVStore } from './store-registry.js';
 export { defineWorker } from './worker-program.js';

@@ -19,6 +19,7 @@ import type { RequestBody, WireGroup } from './core/protocol.js';
 import { Tensor } from './core/tensor.js';
 import type { StoreType } from './core/types.js';
 import type { Updater } from './core/updaters.js';
+import { KVStoreBase } from './kv-store-base.js';
 import { OptimizerInForce, type OptimizerView } from './live-optimizer.js';
 import { Statistics, type KVStoreStats } from './statistics.js';
 import { UpdaterTable } from './updater-table.js';
@@ -44,7 +45,7 @@ const leaveGraceMs = 2000;
  * the order they were made. A rejected call was not applied; one over a list of keys may have been
  * applied to other keys than the one that its error names.
  */
-export class KVStore implements AsyncDisposable {
+export class KVStore extends KVStoreBase {
   readonly #identity: StoreIdentity;
   readonly #statistics: Statistics;
   readonly #keys = new Set<Key>();
@@ -59,6 +60,7 @@ export class KVStore implements AsyncDisposable {
   #closing: Promise<void> | undefined;
 
   private constructor(identity: StoreIdentity) {
+    super({}, identity.type.name);
     this.#identity = identity;
     this.#statistics = new Statistics(identity.status);
   }
@@ -79,22 +81,17 @@ export class KVStore implements AsyncDisposable {
     return store;
   }
 
-  /** The name the store was made with, in lower case. */
-  get type(): string {
-    return this.#identity.type.name;
-  }
-
   /** This worker among `numWorkers`, from 0. */
-  get rank(): number {
+  override get rank(): number {
     return this.#identity.rank;
   }
 
-  get numWorkers(): number {
+  override get numWorkers(): number {
     return this.#identity.numWorkers;
   }
 
   /** The store's keys, in order of init. */
-  get keys(): readonly Key[] {
+  override get keys(): readonly Key[] {
     return [...this.#keys];
   }
 
@@ -102,7 +99,7 @@ export class KVStore implements AsyncDisposable {
    * The optimizer in force: its options can be read, and set at any time; a change holds for every
    * push made after it. Throws `no_optimizer` when none is set, `bad_optimizer` for a bad value.
    */
-  get optimizer(): OptimizerView {
+  override get optimizer(): OptimizerView {
     return this.#optimizer.view;
   }
 
@@ -206,7 +203,7 @@ export class KVStore implements AsyncDisposable {
    * sum to replace the stored tensor. Replaces an optimizer. Among workers rank 0's counts. Rejects
    * with `bad_updater`.
    */
-  setUpdater(updater: Updater | URL | string | undefined): Promise<void> {
+  override setUpdater(updater: Updater | URL | string | undefined): Promise<void> {
     return this.#call(async () => {
       await this.#request({ type: 'setUpdater', updater: this.#updaters.add(updater) });
     });
@@ -217,7 +214,7 @@ export class KVStore implements AsyncDisposable {
    * options. Replaces an updater. Among workers rank 0's counts. Rejects with `unknown_optimizer`,
    * `bad_optimizer`.
    */
-  setOptimizer(optimizer: OptimizerSpec | string, options?: object): Promise<void> {
+  override setOptimizer(optimizer: OptimizerSpec | string, options?: object): Promise<void> {
     return this.#call(async () => {
       const spec = optimizerSpec(optimizer, options);
       optimizerNamed(spec.name).resolve(spec.options);
@@ -226,29 +223,29 @@ export class KVStore implements AsyncDisposable {
   }
 
   /** Whether this store can do a thing that not every store can. Throws `unknown_capability`. */
-  isCapable(capability: Capability): boolean {
+  override isCapable(capability: Capability): boolean {
     return hasCapability(capability);
   }
 
   /** Resolves once every live worker is here. Rejects with `peer_dead` or `timeout`. */
-  barrier(): Promise<void> {
+  override barrier(): Promise<void> {
     return this.#call(async () => {
       await this.#request({ type: 'barrier' });
     });
   }
 
   /** Resolves once every call made before has ended, well or not. */
-  async flush(): Promise<void> {
+  override async flush(): Promise<void> {
     await Promise.allSettled([...this.#calls]);
   }
 
   /** Workers that died: ended without leaving in good order. */
-  numDeadNodes(): number {
+  override numDeadNodes(): number {
     return this.#statistics.read(0).dead;
   }
 
   /** Counts of this caller's calls and of the whole store, as they are now. */
-  stats(): KVStoreStats {
+  override stats(): KVStoreStats {
     return this.#statistics.read(this.#plane.inFlight);
   }
 
@@ -265,10 +262,6 @@ export class KVStore implements AsyncDisposable {
   [inspect.custom](): string {
     const { type, rank, numWorkers } = this;
     return `KVStore { type: '${type}', rank: ${rank} of ${numWorkers}, keys: ${this.#keys.size} }`;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close();
   }
 
   async #close(): Promise<void> {

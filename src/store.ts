@@ -4,8 +4,10 @@ import { statusBytes } from './core/layout.js';
 import { machineBytes } from './core/memory.js';
 import { assertOptions, count, positive } from './core/options.js';
 import type { CoordinatorOptions, OnDeath } from './core/protocol.js';
-import { storeType, type StoreType } from './core/types.js';
+import { storeType, type StoreType, type StoreTypeName } from './core/types.js';
 import { KVStore, type PlaneHandlers } from './kv-store.js';
+import type { KVStoreBase } from './kv-store-base.js';
+import { openRegistered, registeredNames, registeredStore } from './store-registry.js';
 
 /** Options of `createKVStore`; all have defaults. */
 export interface KVStoreOptions {
@@ -34,13 +36,22 @@ const optionNames = ['memoryLimit', 'devices', 'onDeath', 'timeoutMs', 'coordina
 
 /**
  * Opens a store for one caller. A `dist_*` type made here is a group of one; many workers come from
- * `launch`. Rejects with `unknown_type`, `unsupported` or `bad_argument`.
+ * `launch`. A name that `registerKVStore` knows makes a store of its class, which gets the options
+ * unchecked and may reject as it likes. Names are taken in any case. Rejects with `unknown_type`,
+ * `unsupported` or `bad_argument`.
  */
-export async function createKVStore(
-  type = 'local',
-  options: KVStoreOptions = {},
-): Promise<KVStore> {
-  const checkedType = storeType(type);
+export function createKVStore(type?: StoreTypeName, options?: KVStoreOptions): Promise<KVStore>;
+export function createKVStore<Store extends KVStoreBase = KVStoreBase>(
+  type: string,
+  options?: object,
+): Promise<Store>;
+export async function createKVStore(type = 'local', options: object = {}): Promise<KVStoreBase> {
+  const registered = registeredStore(type);
+  if (registered) return openRegistered(registered, type, options);
+  return openBuiltIn(storeType(type, registeredNames()), options);
+}
+
+async function openBuiltIn(checkedType: StoreType, options: KVStoreOptions): Promise<KVStore> {
   assertOptions(options, optionNames, 'createKVStore');
   const { timeoutMs, coordinator } = commonSettings(checkedType, 1, options);
   const where = options.coordinator ?? 'thread';

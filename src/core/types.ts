@@ -17,30 +17,40 @@ const sync = { consistency: 'sync', distributed: true } as const;
 const async = { consistency: 'async', distributed: true } as const;
 
 /** Names of today, and those that MXNet still accepts for the same things. */
-const types = new Map<string, Omit<StoreType, 'name'>>([
-  ['local', local],
-  ['local_update_cpu', local],
-  ['local_allreduce_cpu', local],
-  ['device', local],
-  ['local_allreduce_device', local],
-  ['dist', sync],
-  ['dist_sync', sync],
-  ['dist_device_sync', sync],
-  ['dist_sync_device', sync],
-  ['dist_async', async],
-  ['dist_async_device', async],
-]);
+const types = {
+  local: local,
+  local_update_cpu: local,
+  local_allreduce_cpu: local,
+  device: local,
+  local_allreduce_device: local,
+  dist: sync,
+  dist_sync: sync,
+  dist_device_sync: sync,
+  dist_sync_device: sync,
+  dist_async: async,
+  dist_async_device: async,
+} as const satisfies Readonly<Record<string, Omit<StoreType, 'name'>>>;
 
-/** The type called `name`, in any case. Throws `unknown_type`; `unsupported` for one to come. */
-export function storeType(name: unknown): StoreType {
+/** The name of a built-in type, as it is usually written: in lower case. */
+export type StoreTypeName = keyof typeof types;
+
+/** Whether `lower`, in lower case, names a built-in type. */
+export function isStoreType(lower: string): lower is StoreTypeName {
+  return Object.hasOwn(types, lower);
+}
+
+/**
+ * The type called `name`, in any case. Throws `unknown_type`, which tells `others` too;
+ * `unsupported` for one to come.
+ */
+export function storeType(name: unknown, others: readonly string[] = []): StoreType {
   const lower = typeof name === 'string' ? name.toLowerCase() : '';
-  const type = types.get(lower);
-  if (type) return { name: lower, ...type };
+  if (isStoreType(lower)) return { name: lower, ...types[lower] };
   if (lower === 'dist_ssp') {
     throw new KVStoreError('unsupported', 'store type dist_ssp is not in this release');
   }
   throw new KVStoreError(
     'unknown_type',
-    `expected a store type (${[...types.keys()].join(', ')}), got ${show(name)}`,
+    `expected a store type (${[...Object.keys(types), ...others].join(', ')}), got ${show(name)}`,
   );
 }

@@ -10,7 +10,7 @@ export interface TestPlane {
 /** Every plane. One that a machine cannot have would leave itself out here. */
 export const planes: readonly TestPlane[] = (['thread', 'inline'] as const).map((coordinator) => ({
   name: coordinator,
-  open: (type, options) => createKVStore(type, { ...options, coordinator }),
+  open: (type, options) => createKVStore<KVStore>(type, { ...options, coordinator }),
 }));
 
 /** Opens a store on the plane under test; it is closed when the test ends. */
