@@ -6,6 +6,9 @@ import type { Rank } from '../src/core/protocol.js';
  * function it was made with.
  */
 export interface Actor<In> {
-  /** Handles one message of device `from`. Never throws for what a message asks. */
-  receive(from: Rank, message: In): void;
+  /**
+   * Handles messages of device `from` that came together, one after another. Never throws for what a
+   * message asks.
+   */
+  receive(from: Rank, batch: readonly In[]): void;
 }

@@ -50,7 +50,7 @@ export function hostCoordinator(options: CoordinatorOptions): CoordinatorControl
       port.once('close', () => ports.delete(rank)); // And with it what its device had bound.
       const bindings = new BindingTable();
       port.on('message', (batch: readonly BoundMessage[]) => {
-        for (const message of bindings.decode(batch)) coordinator.receive(rank, message);
+        coordinator.receive(rank, bindings.decode(batch));
         flush(rank);
         clock.watch();
       });

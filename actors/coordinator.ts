@@ -76,7 +76,17 @@ export class Coordinator implements Actor<ToCoordinator> {
     this.#publish();
   }
 
-  receive(from: Rank, message: ToCoordinator): void {
+  receive(from: Rank, batch: readonly ToCoordinator[]): void {
+    // Without priorities everything goes on at once; with them all of the batch must be known first.
+    const gathers = batch.some((message) => 'priority' in message);
+    for (const message of batch) {
+      this.#handle(from, message);
+      if (!gathers) this.#rounds.resume();
+    }
+    this.#goOn();
+  }
+
+  #handle(from: Rank, message: ToCoordinator): void {
     if (message.type === 'updated') {
       this.#rounds.updated(from, message);
     } else if (message.type === 'leave') {
@@ -90,7 +100,6 @@ export class Coordinator implements Actor<ToCoordinator> {
       this.#open.add(ticket);
       this.#collective.admit(ticket);
     }
-    this.#publish();
   }
 
   /** When the request that waits longest gives up; undefined while none waits. */
@@ -105,7 +114,7 @@ export class Coordinator implements Actor<ToCoordinator> {
     // Before any is taken back: who gives up in this moment is not who the others waited for.
     const errors = late.map((ticket) => this.#timeoutOf(ticket));
     late.forEach((ticket, i) => this.#fail(ticket, errors[i]));
-    this.#publish();
+    this.#goOn();
   }
 
   /** Device `rank` is gone: dead of `cause`, or in good order without one. */
@@ -114,7 +123,7 @@ export class Coordinator implements Actor<ToCoordinator> {
     for (const ticket of this.#collective.departed(rank)) this.#open.delete(ticket);
     this.#rounds.departed(rank, this.#keys.entries());
     this.#collective.review((ticket, error) => this.#fail(ticket, error));
-    this.#publish();
+    this.#goOn();
   }
 
   /** Ends a loading that `CoordinatorHost.loadUpdater` began. */
@@ -126,11 +135,12 @@ export class Coordinator implements Actor<ToCoordinator> {
       this.#use({ kind: 'module', updater: outcome.updater });
       this.#configured(ticket);
     }
-    this.#publish();
+    this.#goOn();
   }
 
   /** Takes back what `rank` still waits for, and lets it go. */
   #leave(rank: Rank, { id }: Request): void {
+    this.#rounds.resume(); // What it sent before is not taken back.
     const error = new KVStoreError('closed', `rank ${rank} closed its store first`, { rank });
     this.#collective.departed(rank); // What it sent after a call that waits never starts.
     for (const ticket of [...this.#open]) if (ticket.rank === rank) this.#fail(ticket, error);
@@ -163,6 +173,7 @@ export class Coordinator implements Actor<ToCoordinator> {
       }
       case 'setUpdater':
       case 'setOptimizer':
+        this.#rounds.resume(); // So that keys which nothing waits for are idle.
         return this.#configure(ticket, request);
       case 'setHyper': {
         const options = this.#updates.change(request.options);
@@ -285,6 +296,11 @@ export class Coordinator implements Actor<ToCoordinator> {
     if (failure !== undefined) return this.#host.send(ticket.rank, { type: 'failed', id, failure });
     const fresh = ticket.fresh.length === 0 ? {} : { fresh: ticket.fresh };
     this.#host.send(ticket.rank, { type: 'done', id, ...fresh });
+  }
+
+  #goOn(): void {
+    this.#rounds.resume();
+    this.#publish();
   }
 
   /** Writes the status block, which devices read without asking. */

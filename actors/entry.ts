@@ -62,6 +62,8 @@ export class Entry {
   readonly initialised = new Set<Rank>();
   /** By rank. */
   readonly #lanes: Part[][] = [];
+  /** Parts whose priority is not 0. */
+  #prioritised = 0;
 
   constructor(key: Key, order: number, like: TensorHandle, stored: TensorData) {
     this.key = key;
@@ -84,6 +86,17 @@ export class Entry {
     const { rank } = part.ticket;
     while (this.#lanes.length <= rank) this.#lanes.push([]);
     this.#lanes[rank]!.push(part);
+    if (part.ticket.priority !== 0) this.#prioritised += 1;
+  }
+
+  /** The highest priority among the heads of the lanes. */
+  get priority(): number {
+    if (this.#prioritised === 0) return 0;
+    let highest = -Infinity;
+    for (const [head] of this.#lanes) {
+      if (head !== undefined && head.ticket.priority > highest) highest = head.ticket.priority;
+    }
+    return highest;
   }
 
   /** The oldest part of `rank` that is not done. */
@@ -110,7 +123,8 @@ export class Entry {
 
   /** Takes the head off `rank`'s lane. */
   pop(rank: Rank): void {
-    this.#lanes[rank]?.shift();
+    const part = this.#lanes[rank]?.shift();
+    if (part !== undefined && part.ticket.priority !== 0) this.#prioritised -= 1;
   }
 
   /** Ranks whose lanes have a part of `kind` at the head, ascending. */
@@ -125,7 +139,10 @@ export class Entry {
   /** Drops every part that `isDropped` picks. */
   drop(isDropped: (part: Part) => boolean): void {
     this.#lanes.forEach((lane, rank) => {
-      if (lane.some(isDropped)) this.#lanes[rank] = lane.filter((part) => !isDropped(part));
+      const dropped = lane.filter(isDropped);
+      if (dropped.length === 0) return;
+      this.#lanes[rank] = lane.filter((part) => !dropped.includes(part));
+      this.#prioritised -= dropped.filter(({ ticket }) => ticket.priority !== 0).length;
     });
   }
 }

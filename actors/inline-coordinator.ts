@@ -27,8 +27,8 @@ export class InlineCoordinator {
     });
     this.#clock = new DeadlineClock(this.#actor);
     this.#runner.attach({
-      receive: (from, message) => {
-        this.#actor.receive(from, message);
+      receive: (from, batch) => {
+        this.#actor.receive(from, batch);
         this.#clock.watch();
       },
     });

@@ -8,8 +8,8 @@ interface Letter {
 }
 
 /**
- * Runs a coordinator on the caller's thread, one message a step. With `automatic: false` nothing
- * happens until somebody calls `step`, so a test can choose every interleaving.
+ * Runs a coordinator on the caller's thread, a batch in a microtask. With `automatic: false` nothing
+ * happens until somebody calls `step` for each message, so a test can choose every interleaving.
  */
 export class InlineRunner {
   readonly #automatic: boolean;
@@ -52,7 +52,7 @@ export class InlineRunner {
     const index = rank === undefined ? 0 : this.#inbox.findIndex(({ from }) => from === rank);
     const [letter] = index < 0 ? [] : this.#inbox.splice(index, 1);
     if (letter === undefined) return false;
-    this.#actor?.receive(letter.from, letter.message);
+    this.#actor?.receive(letter.from, [letter.message]);
     return true;
   }
 
@@ -62,7 +62,18 @@ export class InlineRunner {
     this.#scheduled = true;
     queueMicrotask(() => {
       this.#scheduled = false;
-      while (this.step());
+      this.#drain();
     });
+  }
+
+  /** Handles all messages, those in a row that are of one device as one batch. */
+  #drain(): void {
+    for (let [letter] = this.#inbox; letter !== undefined; [letter] = this.#inbox) {
+      const { from } = letter;
+      const next = this.#inbox.findIndex((other) => other.from !== from);
+      const letters = this.#inbox.splice(0, next < 0 ? this.#inbox.length : next);
+      const batch = letters.map(({ message }) => message);
+      this.#actor?.receive(from, batch);
+    }
   }
 }

@@ -6,6 +6,7 @@ import type { FromCoordinator, Rank, Updated, WireGroup } from '../src/core/prot
 import type { Kernels } from '../native/kernels.js';
 import type { Entry, EntryTicket, PullPart } from './entry.js';
 import type { Members } from './members.js';
+import { ReadyQueue } from './ready-queue.js';
 import type { Rule } from './rule.js';
 import type { UpdateRule } from './update-rule.js';
 
@@ -38,10 +39,10 @@ export interface EntryGroup {
  */
 export class Rounds {
   readonly #context: RoundsContext;
-  /** Entries that may be able to go on, in the order they were touched. */
-  readonly #ready = new Set<Entry>();
-  /** Entries whose round waits for a place among the pending updates, oldest first. */
-  readonly #starved = new Set<Entry>();
+  /** Entries that may be able to go on. */
+  readonly #ready = new ReadyQueue<Entry>();
+  /** Entries whose round waits for a place among the pending updates. */
+  readonly #starved = new ReadyQueue<Entry>();
   readonly #pending = new Map<number, Entry>();
   #lastUpdate = 0;
 
@@ -49,7 +50,7 @@ export class Rounds {
     this.#context = context;
   }
 
-  /** Queues the parts of a request behind those that its device issued before, and goes on. */
+  /** Queues the parts of a request behind those that its device issued before. */
   submit(ticket: EntryTicket, push: readonly EntryGroup[], pull: readonly EntryGroup[]): void {
     for (const { entry, tensors } of push) {
       ticket.addPush(entry);
@@ -61,16 +62,15 @@ export class Rounds {
       entry.enqueue({ kind: 'pull', ticket, outs: tensors, freshIndex });
     });
     if (ticket.isSettled) this.#context.settle(ticket);
-    this.resume(ticket.entries);
+    for (const entry of ticket.entries) this.#ready.add(entry);
   }
 
-  /** Looks again at `entries`, and at all that follows from them. */
-  resume(entries: Iterable<Entry>): void {
-    for (const entry of entries) this.#ready.add(entry);
-    for (const entry of this.#ready) {
+  /** Goes on with whatever is ready, by priority, and with all that follows from it. */
+  resume(): void {
+    for (let entry = this.#ready.first; entry !== undefined; entry = this.#ready.first) {
       this.#ready.delete(entry);
       this.#advance(entry);
-      const [starved] = this.#starved;
+      const starved = this.#starved.first;
       if (starved && this.#pending.size < maxPendingUpdates) this.#ready.add(starved);
     }
   }
@@ -83,7 +83,7 @@ export class Rounds {
     this.#context.updates.finish(entry, input, failure === undefined);
     this.#endPending(entry);
     this.#endRound(entry, ranks, failure);
-    this.resume([entry]);
+    this.#ready.add(entry);
   }
 
   /** Takes back what is left of a request. Its rounds go on without it, but one being updated fails. */
@@ -94,21 +94,22 @@ export class Rounds {
         this.#abandon(entry, shared(failure, ticket.rank, entry));
       }
       entry.drop((part) => part.ticket === ticket);
+      this.#ready.add(entry);
     }
-    this.resume(ticket.entries);
+    this.resume();
   }
 
   /** A device is gone: drops its pulls and ends the updates that it was running. */
   departed(rank: Rank, entries: Iterable<Entry>): void {
-    const waiting = [...entries];
-    for (const entry of waiting) {
+    for (const entry of [...entries]) {
       if (entry.pending?.runner === rank) {
         const what = `the updater function of ${showKey(entry.key)}`;
         this.#abandon(entry, toFailure(this.#context.members.departed(rank, what, entry.key)));
       }
       entry.drop((part) => part.kind === 'pull' && part.ticket.rank === rank);
+      this.#ready.add(entry);
     }
-    this.resume(waiting);
+    this.resume();
   }
 
   /** Live ranks that the open round of `entry` still waits for. */
@@ -121,7 +122,7 @@ export class Rounds {
     this.#servePulls(entry);
     if (entry.pending) return;
     const ranks = this.#closableRound(entry);
-    if (ranks === undefined) return void this.#starved.delete(entry);
+    if (ranks === undefined) return this.#starved.delete(entry);
     const lost = this.#lostRank(entry, ranks);
     if (lost !== undefined) {
       const what = `round ${entry.version} of ${showKey(entry.key)}`;
@@ -130,8 +131,7 @@ export class Rounds {
     } else if (!this.#close(entry, ranks)) {
       return;
     }
-    // Again, but not at once: the pulls of a call are served in the order of its keys.
-    this.#ready.add(entry);
+    this.#ready.add(entry); // Again, but not at once: first what is more urgent.
   }
 
   /** The ranks whose pushes make up the next round, or undefined while somebody is missing. */
@@ -211,7 +211,15 @@ export class Rounds {
       entry.pop(rank);
       ticket.endPush(failure);
       if (ticket.isSettled) this.#context.settle(ticket);
-      else if (ticket.mayPull) ticket.entries.forEach((each) => this.#ready.add(each));
+      else if (ticket.mayPull) this.#endPushes(ticket);
+    }
+  }
+
+  /** Serves the pulls behind the pushes of a call, in the order of its keys. */
+  #endPushes(ticket: EntryTicket): void {
+    for (const entry of ticket.entries) {
+      this.#serveLane(entry, ticket.rank);
+      this.#ready.add(entry);
     }
   }
 
@@ -228,13 +236,15 @@ export class Rounds {
   }
 
   #servePulls(entry: Entry): void {
-    for (const rank of entry.ranksAt('pull')) {
-      for (let head = entry.head(rank); head?.kind === 'pull'; head = entry.head(rank)) {
-        if (!head.ticket.mayPull) break;
-        entry.pop(rank);
-        head.ticket.endPull(this.#pull(entry, head));
-        if (head.ticket.isSettled) this.#context.settle(head.ticket);
-      }
+    for (const rank of entry.ranksAt('pull')) this.#serveLane(entry, rank);
+  }
+
+  #serveLane(entry: Entry, rank: Rank): void {
+    for (let head = entry.head(rank); head?.kind === 'pull'; head = entry.head(rank)) {
+      if (!head.ticket.mayPull) return;
+      entry.pop(rank);
+      head.ticket.endPull(this.#pull(entry, head));
+      if (head.ticket.isSettled) this.#context.settle(head.ticket);
     }
   }
 

@@ -12,6 +12,8 @@ export type CallRequest = Exclude<Request, { readonly type: 'leave' }>;
 export class Ticket<Entry> {
   readonly rank: Rank;
   readonly request: CallRequest;
+  /** Of all its parts. */
+  readonly priority: number;
   /** Entries whose lanes hold parts of this request. */
   readonly entries = new Set<Entry>();
   /** Tensors made for pulls without an out, in order of the request's groups. */
@@ -23,6 +25,7 @@ export class Ticket<Entry> {
   constructor(rank: Rank, request: CallRequest) {
     this.rank = rank;
     this.request = request;
+    this.priority = ('priority' in request ? request.priority : undefined) ?? 0;
   }
 
   /** Whether the pulls may write: every push of the request has been read. */

@@ -11,7 +11,10 @@ export type Keys = Key | readonly Key[];
 export type Tensors = Tensor | readonly Tensor[] | readonly (Tensor | readonly Tensor[])[];
 
 export interface PushOptions {
-  /** For keys that are ready at once, higher first. Checked, but without effect in this release. */
+  /**
+   * Among keys that are ready at once, higher goes first; equal ones in the order of the calls.
+   * Calls on one key stay in order whatever their priorities. A finite number, default 0.
+   */
   readonly priority?: number;
 }
 
@@ -55,11 +58,19 @@ export function optimizerSpec(optimizer: unknown, options: unknown): OptimizerSp
   );
 }
 
-/** Checks the options of a call: `priority` and `names`. Throws `bad_argument`. */
-export function checkCall(options: PushOptions, names: readonly string[], method: string): void {
+/**
+ * Checks the options of a call, `priority` and `names`; what a request says of the priority. Throws
+ * `bad_argument`.
+ */
+export function checkCall(
+  options: PushOptions,
+  names: readonly string[],
+  method: string,
+): PushOptions {
   assertOptions(options, ['priority', ...names], method);
-  const { priority } = options;
-  if (priority === undefined || Number.isFinite(priority)) return;
+  const { priority = 0 } = options;
+  if (priority === 0) return {};
+  if (Number.isFinite(priority)) return { priority };
   throw new KVStoreError(
     'bad_argument',
     `${method} expected priority to be a finite number, got ${show(priority)}`,

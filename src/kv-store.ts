@@ -122,9 +122,9 @@ export class KVStore extends KVStoreBase {
    */
   push(keys: Keys, values: Tensors, options: PushOptions = {}): Promise<void> {
     return this.#call(async () => {
-      checkCall(options, [], 'push');
+      const order = checkCall(options, [], 'push');
       const push = this.#groups(keys, values, 'values');
-      await this.#request({ type: 'push', push });
+      await this.#request({ type: 'push', push, ...order });
       this.#statistics.pushed(push);
     });
   }
@@ -138,16 +138,16 @@ export class KVStore extends KVStoreBase {
   pull<Out extends Tensors>(keys: Keys, options: { readonly out: Out } & PushOptions): Promise<Out>;
   pull(keys: Keys, options: PullOptions = {}): Promise<Tensors> {
     return this.#call(async () => {
-      checkCall(options, ['out'], 'pull');
+      const order = checkCall(options, ['out'], 'pull');
       const { out } = options;
       if (out !== undefined) {
         const pull = this.#groups(keys, out, 'outs');
-        await this.#request({ type: 'pull', pull });
+        await this.#request({ type: 'pull', pull, ...order });
         this.#statistics.pulled(pull);
         return out;
       }
       const pull = keyList(keys).map((key) => ({ key, tensors: [] }));
-      const { fresh = [] } = await this.#request({ type: 'pull', pull });
+      const { fresh = [] } = await this.#request({ type: 'pull', pull, ...order });
       const tensors = fresh.map((handle) => Tensor.fromHandle(handle));
       this.#statistics.pulled([{ tensors }]);
       return Array.isArray(keys) ? tensors : tensors[0]!;
@@ -170,11 +170,11 @@ export class KVStore extends KVStoreBase {
   ): Promise<Values>;
   pushpull(keys: Keys, values: Tensors, options: PullOptions = {}): Promise<Tensors> {
     return this.#call(async () => {
-      checkCall(options, ['out'], 'pushpull');
+      const order = checkCall(options, ['out'], 'pushpull');
       const out = options.out ?? values;
       const push = this.#groups(keys, values, 'values');
       const pull = this.#groups(keys, out, 'outs');
-      await this.#request({ type: 'pushpull', push, pull });
+      await this.#request({ type: 'pushpull', push, pull, ...order });
       this.#statistics.pushed(push);
       this.#statistics.pulled(pull);
       return out;
@@ -188,10 +188,10 @@ export class KVStore extends KVStoreBase {
     options: { readonly out: Out } & PushOptions,
   ): Promise<Out> {
     return this.#call(async () => {
-      checkCall(options, ['out'], 'broadcast');
+      const order = checkCall(options, ['out'], 'broadcast');
       const initial = this.#initGroups(keys, values);
       const pull = this.#groups(keys, options.out, 'outs');
-      await this.#request({ type: 'broadcast', values: initial, pull });
+      await this.#request({ type: 'broadcast', values: initial, pull, ...order });
       this.#statistics.pulled(pull);
       return options.out;
     });

@@ -27,21 +27,27 @@ export type UpdaterSource =
   /** The default export of a module; it runs in the coordinator. */
   | { readonly kind: 'module'; readonly url: string };
 
+/** Requests over keys: among keys that are ready, those of a higher priority go first. */
+interface Prioritised {
+  /** Default 0. */
+  readonly priority?: number;
+}
+
 /** What a device can ask for. */
 export type RequestBody =
   | { readonly type: 'init'; readonly values: readonly WireGroup[] }
-  | { readonly type: 'push'; readonly push: readonly WireGroup[] }
-  | { readonly type: 'pull'; readonly pull: readonly WireGroup[] }
-  | {
+  | (Prioritised & { readonly type: 'push'; readonly push: readonly WireGroup[] })
+  | (Prioritised & { readonly type: 'pull'; readonly pull: readonly WireGroup[] })
+  | (Prioritised & {
       readonly type: 'pushpull';
       readonly push: readonly WireGroup[];
       readonly pull: readonly WireGroup[];
-    }
-  | {
+    })
+  | (Prioritised & {
       readonly type: 'broadcast';
       readonly values: readonly WireGroup[];
       readonly pull: readonly WireGroup[];
-    }
+    })
   | { readonly type: 'setUpdater'; readonly updater: UpdaterSource }
   | { readonly type: 'setOptimizer'; readonly optimizer: OptimizerSpec }
   | { readonly type: 'setHyper'; readonly options: Readonly<Record<string, unknown>> }

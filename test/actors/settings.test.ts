@@ -30,7 +30,7 @@ class Bench {
   /** Sends a request of `rank`; returns its number. */
   ask(rank: number, body: RequestBody, deadlineMs = Infinity): number {
     const id = ++this.#lastId;
-    this.coordinator.receive(rank, { ...body, id, deadlineMs });
+    this.coordinator.receive(rank, [{ ...body, id, deadlineMs }]);
     return id;
   }
 
