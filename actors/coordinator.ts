@@ -1,10 +1,12 @@
 import { fromFailure, KVStoreError, showKey, toFailure, type Failure } from '../src/core/errors.js';
 import { statusCounter, statusWord } from '../src/core/layout.js';
 import { MemoryBudget } from '../src/core/memory.js';
+import { plainOptions } from '../src/core/optimizers/optimizer.js';
 import { optimizerNamed } from '../src/core/optimizers/registry.js';
 import type {
   CoordinatorOptions,
   FromCoordinator,
+  PlainOptions,
   Rank,
   Request,
   ToCoordinator,
@@ -177,7 +179,7 @@ export class Coordinator implements Actor<ToCoordinator> {
         return this.#configure(ticket, request);
       case 'setHyper': {
         const options = this.#updates.change(request.options);
-        this.#announceOptimizer(optimizerName(this.#updates.rule), options);
+        this.#announceOptimizer(optimizerName(this.#updates.rule), plainOptions(options));
         return this.#answer(ticket, undefined);
       }
       case 'barrier':
@@ -252,14 +254,11 @@ export class Coordinator implements Actor<ToCoordinator> {
 
   #use(rule: RuleKind): void {
     this.#updates.use(rule, this.#keys.entries());
-    const options = rule.kind === 'optimizer' ? rule.options : undefined;
+    const options = rule.kind === 'optimizer' ? plainOptions(rule.options) : undefined;
     this.#announceOptimizer(optimizerName(rule), options);
   }
 
-  #announceOptimizer(
-    name: string | undefined,
-    options: (FromCoordinator & { type: 'optimizer' })['options'],
-  ): void {
+  #announceOptimizer(name: string | undefined, options: PlainOptions | undefined): void {
     const set = name === undefined || options === undefined ? {} : { name, options };
     for (const rank of this.#members.live()) this.#host.send(rank, { type: 'optimizer', ...set });
   }

@@ -1,5 +1,6 @@
 import { dtypeInfo, type TensorData } from '../src/core/dtypes.js';
 import type { Key } from '../src/core/keys.js';
+import type { Counters } from '../src/core/optimizers/optimizer.js';
 import type { Rank } from '../src/core/protocol.js';
 import type { TensorHandle } from '../src/core/tensor.js';
 import type { Ticket } from './ticket.js';
@@ -24,6 +25,8 @@ export interface PullPart {
   readonly outs: readonly TensorHandle[];
   /** Where a fresh tensor goes among the ticket's, when there are no outs. */
   readonly freshIndex: number;
+  /** Whether the weights to evaluate with are asked for, instead of the stored ones. */
+  readonly average: boolean;
 }
 
 export type Part = PushPart | PullPart;
@@ -55,6 +58,11 @@ export class Entry {
   setting = 0;
   /** The optimizer's tensors, by slot name. */
   readonly slots = new Map<string, TensorData>();
+  /** Those of them that no update has used: their first contents are still to be made. */
+  readonly newSlots = new Set<string>();
+  /** Updates that the optimizer of `setting` has made, and its other numbers. */
+  count = 0;
+  counters: Counters = {};
   /** The other buffer of a key that a JavaScript updater works on. */
   spare: TensorData | undefined;
   pending: PendingUpdate | undefined;

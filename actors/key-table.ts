@@ -1,5 +1,6 @@
 import { allocate, type MemoryBudget } from '../src/core/memory.js';
 import { dtypeInfo, type DType } from '../src/core/dtypes.js';
+import { copyElements } from '../src/core/elements.js';
 import { KVStoreError, showKey } from '../src/core/errors.js';
 import type { Key } from '../src/core/keys.js';
 import type { Rank, WireGroup } from '../src/core/protocol.js';
@@ -117,7 +118,7 @@ export class KeyTable {
       return values.map(({ key, tensors }, i) => {
         const like = tensors[0]!;
         const stored = allocate(like.dtype, like.data.length);
-        stored.set(like.data);
+        copyElements(like.data, stored);
         const entry = new Entry(key, this.#entries.size + i, { ...like, data: stored }, stored);
         entry.initialised.add(0);
         return entry;

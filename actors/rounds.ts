@@ -1,4 +1,4 @@
-import type { TensorData } from '../src/core/dtypes.js';
+import { computeDtype, type TensorData } from '../src/core/dtypes.js';
 import { KVStoreError, showKey, toFailure, type Failure } from '../src/core/errors.js';
 import { allocate } from '../src/core/memory.js';
 import type { Consistency } from '../src/core/types.js';
@@ -59,7 +59,9 @@ export class Rounds {
     }
     pull.forEach(({ entry, tensors }, freshIndex) => {
       ticket.addPull(entry);
-      entry.enqueue({ kind: 'pull', ticket, outs: tensors, freshIndex });
+      const { request } = ticket;
+      const average = request.type === 'pull' && request.average === true;
+      entry.enqueue({ kind: 'pull', ticket, outs: tensors, freshIndex, average });
     });
     if (ticket.isSettled) this.#context.settle(ticket);
     for (const entry of ticket.entries) this.#ready.add(entry);
@@ -224,8 +226,8 @@ export class Rounds {
   }
 
   #abandon(entry: Entry, failure: Failure): void {
-    const { ranks } = entry.pending!;
-    this.#context.updates.abandon(entry);
+    const { ranks, input } = entry.pending!;
+    this.#context.updates.abandon(entry, input);
     this.#endPending(entry);
     this.#endRound(entry, ranks, failure);
   }
@@ -249,19 +251,22 @@ export class Rounds {
   }
 
   /** Writes the stored tensor to the outs, unless a push of the same call failed. */
-  #pull(entry: Entry, { ticket, outs, freshIndex }: PullPart): Failure | undefined {
+  #pull(entry: Entry, { ticket, outs, freshIndex, average }: PullPart): Failure | undefined {
     if (ticket.failure !== undefined) return undefined;
-    const { kernels } = this.#context;
+    const { kernels, updates } = this.#context;
     try {
-      const { dtype } = entry.like;
+      const source = average ? updates.averageOf(entry) : entry.stored;
+      const dtype = source === entry.stored ? entry.like.dtype : computeDtype(entry.like.dtype);
       const same = outs.filter((out) => out.dtype === dtype).map((out) => out.data);
+      const others = outs.filter((out) => out.dtype !== dtype);
       if (outs.length === 0) {
-        const data = allocate(dtype, entry.stored.length);
-        ticket.fresh[freshIndex] = entry.handleOn(data);
-        same.push(data);
+        const fresh = entry.handleOn(allocate(entry.like.dtype, source.length));
+        ticket.fresh[freshIndex] = fresh;
+        if (fresh.dtype === dtype) same.push(fresh.data);
+        else others.push(fresh);
       }
-      if (same.length > 0) kernels.copy(entry.stored, same);
-      for (const out of outs) if (out.dtype !== dtype) kernels.cast(entry.stored, out.data);
+      if (same.length > 0) kernels.copy(source, same);
+      for (const out of others) kernels.cast(source, out.data, dtype, out.dtype);
       return undefined;
     } catch (error) {
       return toFailure(error);

@@ -1,27 +1,29 @@
-import { dtypeInfo, type TensorData } from '../src/core/dtypes.js';
+import type { TensorData } from '../src/core/dtypes.js';
 import { KVStoreError, showKey } from '../src/core/errors.js';
-import { allocate, type MemoryBudget } from '../src/core/memory.js';
-import type { CommonOptions, FloatData } from '../src/core/optimizers/optimizer.js';
+import type { MemoryBudget } from '../src/core/memory.js';
+import { changeOptions, type CommonOptions } from '../src/core/optimizers/optimizer.js';
 import { Tensor } from '../src/core/tensor.js';
 import { runUpdater } from '../src/core/updaters.js';
 import type { Kernels } from '../native/kernels.js';
 import type { Entry } from './entry.js';
+import { OptimizerUpdate } from './optimizer-update.js';
 import type { Rule, RuleKind } from './rule.js';
+import { Workspace, type Purpose } from './workspace.js';
 
 /**
- * Makes versions: owns the rule in force, the slots and the scratch memory that it needs, and counts
- * them against the store's budget before they are allocated.
+ * Makes versions: owns the rule in force and what an update needs beside the stored tensor. The work
+ * of optimizers is in `OptimizerUpdate`.
  */
 export class UpdateRule {
   readonly #kernels: Kernels;
-  readonly #budget: MemoryBudget;
+  readonly #workspace: Workspace;
+  readonly #optimizers: OptimizerUpdate;
   #rule: Rule = { kind: 'assign', setting: 0 };
-  /** Buffers for sums that an updater function reads, free to use again. */
-  readonly #freeInputs = new Map<string, TensorData[]>();
 
   constructor(kernels: Kernels, budget: MemoryBudget) {
     this.#kernels = kernels;
-    this.#budget = budget;
+    this.#workspace = new Workspace(budget);
+    this.#optimizers = new OptimizerUpdate(kernels, this.#workspace);
   }
 
   get rule(): Rule {
@@ -32,18 +34,18 @@ export class UpdateRule {
   use(rule: RuleKind, entries: Iterable<Entry>): void {
     this.#rule = { ...rule, setting: this.#rule.setting + 1 };
     for (const entry of entries) if (entry.isIdle) this.#adopt(entry, this.#rule);
-    for (const input of [...this.#freeInputs.values()].flat()) {
-      this.#budget.release(input.byteLength);
-    }
-    this.#freeInputs.clear();
+    this.#workspace.clear();
   }
 
-  /** New options of the optimizer in force; slots stay. Throws `no_optimizer`, `bad_optimizer`. */
+  /**
+   * New options of the optimizer in force; slots stay. Throws `no_optimizer`, `bad_optimizer`,
+   * `scheduler_owns_lr`.
+   */
   change(options: Readonly<Record<string, unknown>>): CommonOptions {
     if (this.#rule.kind !== 'optimizer') {
       throw new KVStoreError('no_optimizer', 'changing an option expected an optimizer to be set');
     }
-    const resolved = this.#rule.optimizer.resolve({ ...this.#rule.options, ...options });
+    const resolved = changeOptions(this.#rule.optimizer, this.#rule.options, options);
     this.#rule = { ...this.#rule, options: resolved };
     return resolved;
   }
@@ -54,14 +56,6 @@ export class UpdateRule {
    */
   admit(entry: Entry): void {
     const rule = this.#rule;
-    if (rule.kind === 'optimizer' && !dtypeInfo(entry.like.dtype).floating) {
-      throw new KVStoreError(
-        'unsupported',
-        `${showKey(entry.key)}: optimizer ${rule.optimizer.name} expected a float32 or float64 ` +
-          `tensor, got ${entry.like.dtype}`,
-        { key: entry.key },
-      );
-    }
     if (entry.setting === rule.setting || entry.isIdle) this.#prepare(entry, rule);
   }
 
@@ -70,17 +64,10 @@ export class UpdateRule {
     this.#prepare(entry, rule);
     switch (rule.kind) {
       case 'assign':
-        this.#kernels.reduceSum(inputs, entry.stored);
+        this.#kernels.reduceSum(inputs, entry.stored, entry.like.dtype);
         return;
       case 'optimizer':
-        rule.optimizer.update(this.#kernels, rule.options, {
-          key: entry.key,
-          inputs: inputs as readonly FloatData[],
-          stored: entry.stored as FloatData,
-          slots: rule.optimizer
-            .slots(rule.options)
-            .map((name) => entry.slots.get(name) as FloatData),
-        });
+        this.#optimizers.apply(entry, rule, inputs);
         return;
       case 'module':
         this.#applyModule(rule, entry, inputs);
@@ -97,24 +84,30 @@ export class UpdateRule {
     inputs: readonly TensorData[],
   ): { readonly input: TensorData; readonly scratch: TensorData } {
     this.#prepare(entry, rule);
-    const input = this.#takeInput(entry);
+    const input = this.#workspace.take(bufferOf(entry, 'the sum'));
     const scratch = entry.spare!;
-    this.#kernels.reduceSum(inputs, input);
+    this.#kernels.reduceSum(inputs, input, entry.like.dtype);
     this.#kernels.copy(entry.stored, [scratch]);
     return { input, scratch };
   }
 
   /** The edited copy becomes the stored tensor, or is given up when the updater failed. */
   finish(entry: Entry, input: TensorData, succeeded: boolean): void {
-    if (!succeeded) return this.abandon(entry);
-    this.#giveInput(entry, input);
+    if (!succeeded) return this.abandon(entry, input);
+    this.#workspace.give(bufferOf(entry, 'the sum'), input);
     [entry.stored, entry.spare] = [entry.spare!, entry.stored];
   }
 
   /** Gives up an update: what an updater left open may still write its buffers, so they are gone. */
-  abandon(entry: Entry): void {
-    this.#budget.release(2 * entry.byteLength);
+  abandon(entry: Entry, input: TensorData): void {
+    this.#workspace.release(input);
+    this.#workspace.release(entry.spare!);
     entry.spare = undefined;
+  }
+
+  /** What a pull of the average reads. Throws `bad_argument` where there is none. */
+  averageOf(entry: Entry): TensorData {
+    return this.#optimizers.averageOf(entry, this.#rule);
   }
 
   #applyModule(
@@ -137,47 +130,27 @@ export class UpdateRule {
   #prepare(entry: Entry, rule: Rule): void {
     this.#adopt(entry, rule);
     if (rule.kind === 'caller' || rule.kind === 'module') {
-      entry.spare ??= this.#reserve(entry, 'the update buffer');
+      entry.spare ??= this.#workspace.reserve(bufferOf(entry, 'the update buffer'));
     } else if (rule.kind === 'optimizer') {
-      for (const name of rule.optimizer.slots(rule.options)) {
-        if (!entry.slots.has(name)) entry.slots.set(name, this.#reserve(entry, `slot ${name}`));
-      }
+      this.#optimizers.prepare(entry, rule);
     }
   }
 
   /** Forgets what another setting needed of `entry`, slots included. */
   #adopt(entry: Entry, rule: Rule): void {
     if (entry.setting === rule.setting) return;
-    const buffers = entry.slots.size + (entry.spare === undefined ? 0 : 1);
-    this.#budget.release(buffers * entry.byteLength);
+    for (const slot of entry.slots.values()) this.#workspace.release(slot);
+    if (entry.spare !== undefined) this.#workspace.release(entry.spare);
     entry.slots.clear();
+    entry.newSlots.clear();
+    entry.count = 0;
+    entry.counters = {};
     entry.spare = undefined;
     entry.setting = rule.setting;
   }
-
-  #reserve(entry: Entry, what: string): TensorData {
-    const name = `${what} of ${showKey(entry.key)}`;
-    this.#budget.reserve(entry.byteLength, name, entry.key);
-    try {
-      return allocate(entry.like.dtype, entry.stored.length);
-    } catch (error) {
-      this.#budget.release(entry.byteLength);
-      throw error;
-    }
-  }
-
-  #takeInput(entry: Entry): TensorData {
-    return this.#freeInputs.get(inputKind(entry))?.pop() ?? this.#reserve(entry, 'the sum');
-  }
-
-  #giveInput(entry: Entry, input: TensorData): void {
-    const kind = inputKind(entry);
-    const free = this.#freeInputs.get(kind);
-    if (free) free.push(input);
-    else this.#freeInputs.set(kind, [input]);
-  }
 }
 
-function inputKind(entry: Entry): string {
-  return `${entry.like.dtype} ${entry.stored.length}`;
+/** A buffer like the stored tensor of `entry`. */
+function bufferOf({ key, like, stored }: Entry, what: string): Purpose {
+  return { dtype: like.dtype, length: stored.length, what: `${what} of ${showKey(key)}`, key };
 }

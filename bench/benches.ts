@@ -1,16 +1,19 @@
 import { copyToFour, copyToOne } from './copy.bench.js';
 import type { Bench } from './harness.js';
 import { bench as oneKey } from './one-key.bench.js';
+import { adamStep, adamwStep, lambStep, sgdStep } from './optimizer-steps.bench.js';
 import { bench as reduceSum } from './reduce-sum.bench.js';
 import { bench as resnetStep } from './resnet-step.bench.js';
 import { bench as roundTrip } from './round-trip.bench.js';
-import { bench as sgdStep } from './sgd-step.bench.js';
 import { bench as smallKeys } from './small-keys.bench.js';
 
 /** Every bench, in the order in which they run. */
 export const benches: readonly Bench[] = [
   reduceSum,
   sgdStep,
+  adamStep,
+  adamwStep,
+  lambStep,
   copyToOne,
   copyToFour,
   roundTrip,

@@ -3,12 +3,14 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isMainThread } from 'node:worker_threads';
-import type { AnyTypedArray, Cpu, DenseArray, FloatArray } from './types.js';
+import type { AnyTypedArray, Cpu, DenseArray } from './types.js';
 
 /** The functions of `binding.cc`. They check nothing: only `kernels.ts` calls them. */
 export interface Addon {
   /** What `forCpu` takes on this machine, the most capable last. */
   readonly cpus: readonly Cpu[];
+  /** Names of the update rules, in the order of their numbers. */
+  readonly steps: readonly string[];
   forCpu(cpu: Cpu): AddonKernels | undefined;
   /** An `ArrayBuffer` over the bytes of a view that is not empty. It does not keep them alive. */
   externalBuffer(view: AnyTypedArray): ArrayBuffer;
@@ -16,16 +18,23 @@ export interface Addon {
 
 /** The kernels compiled for one instruction set. */
 export interface AddonKernels {
-  reduceSum(inputs: readonly DenseArray[], out: DenseArray): void;
-  /** `hyper` holds lr, momentum, wd, rescale and clip, in this order. */
-  sgdStep(
-    inputs: readonly FloatArray[],
-    stored: FloatArray,
-    momentum: FloatArray | undefined,
+  /** A dtype is its number, see `codeOf`. */
+  reduceSum(inputs: readonly DenseArray[], out: DenseArray, dtype: number): void;
+  step(
+    rule: number,
+    dtype: number,
+    inputs: readonly DenseArray[],
+    stored: DenseArray,
+    slots: readonly DenseArray[],
     hyper: Float64Array,
+    rowLength: number,
+    master: DenseArray | undefined,
+    scratch: DenseArray | undefined,
+    average: DenseArray | undefined,
+    rows: BigInt64Array | undefined,
   ): void;
   copy(source: AnyTypedArray, outs: readonly AnyTypedArray[]): void;
-  cast(source: DenseArray, out: DenseArray): void;
+  cast(source: DenseArray, out: DenseArray, from: number, to: number): void;
 }
 
 /** The addon, or why there is none in one sentence. */

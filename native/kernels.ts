@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { types } from 'node:util';
 import { loadAddon, type Addon } from './addon.js';
-import { checkCast, checkCopy, checkReduceSum, checkSgdStep, typeOf } from './checks.js';
+import { checkStep } from './check-step.js';
+import { checkCast, checkCopy, checkReduceSum, typeOf } from './checks.js';
+import { codeOf, resolveDtype } from './dtype-codes.js';
 import * as reference from './reference.js';
+import { sizeOf } from '../src/core/shape.js';
 import type { AnyTypedArray, Cpu, KernelFunctions, Kernels } from './types.js';
 
 /** The one door to C++: every argument is checked here, nothing is checked behind it. */
@@ -38,22 +41,27 @@ function chooseCpu(limit: string | undefined): Cpu {
   return addon.cpus[Math.min(highest, addon.cpus.length - 1)]!;
 }
 
-function nativeFunctions({ forCpu, externalBuffer }: Addon, cpu: Cpu): KernelFunctions {
+function nativeFunctions({ forCpu, externalBuffer, steps }: Addon, cpu: Cpu): KernelFunctions {
   const native = forCpu(cpu);
   assert(native !== undefined, `no kernels for ${cpu} on this machine`);
-  // One typed array is cheaper to read from C++ than five numbers.
-  const hyperScratch = new Float64Array(5);
+  const rules = new Map(steps.map((name, i) => [name, i]));
   // A buffer made by the addon does not keep the memory that it shows.
   const memoryOf = new WeakMap<ArrayBuffer, ArrayBufferLike>();
   return {
     ...native,
-    sgdStep(inputs, stored, momentum, hyper) {
-      hyperScratch[0] = hyper.lr;
-      hyperScratch[1] = hyper.momentum;
-      hyperScratch[2] = hyper.wd;
-      hyperScratch[3] = hyper.rescaleGrad;
-      hyperScratch[4] = reference.clipOrInfinity(hyper.clipGradient);
-      native.sgdStep(inputs, stored, momentum, hyperScratch);
+    reduceSum(inputs, out, dtype) {
+      native.reduceSum(inputs, out, codeOf(resolveDtype(out, dtype)));
+    },
+    step(rule, { dtype, inputs, stored, slots, hyper, shape, ...optional }) {
+      const { master, scratch, average, rows } = optional;
+      const rowLength = rows === undefined ? 0 : sizeOf(shape.slice(1));
+      const arrays = [inputs, stored, slots, hyper] as const;
+      const rest = [rowLength, master, scratch, average, rows] as const;
+      native.step(rules.get(rule)!, codeOf(dtype), ...arrays, ...rest);
+    },
+    cast(source, out, from, to) {
+      const codes = [codeOf(resolveDtype(source, from)), codeOf(resolveDtype(out, to))] as const;
+      native.cast(source, out, ...codes);
     },
     unsharedView(view) {
       if (!types.isSharedArrayBuffer(view.buffer)) return view;
@@ -87,21 +95,22 @@ function viewOf<T extends AnyTypedArray>(model: T, buffer: ArrayBuffer): T {
 
 function checked(functions: KernelFunctions): KernelFunctions {
   return {
-    reduceSum(inputs, out) {
-      checkReduceSum(inputs, out);
-      functions.reduceSum(inputs, out);
+    reduceSum(inputs, out, said) {
+      const dtype = checkReduceSum(inputs, out, said);
+      functions.reduceSum(inputs, out, dtype);
     },
-    sgdStep(inputs, stored, momentum, hyper) {
-      checkSgdStep(inputs, stored, momentum, hyper);
-      functions.sgdStep(inputs, stored, momentum, hyper);
+    step(rule, args) {
+      checkStep(rule, args);
+      functions.step(rule, args);
     },
     copy(source, outs) {
       checkCopy(source, outs);
       functions.copy(source, outs);
     },
-    cast(source, out) {
-      checkCast(source, out);
-      functions.cast(source, out);
+    cast(source, out, saidFrom, saidTo) {
+      const [from, to] = [resolveDtype(source, saidFrom), resolveDtype(out, saidTo)];
+      checkCast(source, from, out, to);
+      functions.cast(source, out, from, to);
     },
     unsharedView(view) {
       assert(typeOf(view) in constructors, 'unsharedView takes a typed array');

@@ -1,81 +1,61 @@
 import { types } from 'node:util';
-import type { AnyTypedArray, DenseArray, FloatArray, SgdHyper } from './types.js';
+import type { DType } from '../src/core/dtypes.js';
+import { castElements, codecOf, copyElements } from '../src/core/elements.js';
+import { resolveDtype } from './dtype-codes.js';
+import type { AnyTypedArray, DenseArray } from './types.js';
+
+export { step } from './reference-step.js';
 
 /**
  * What each kernel means, plainly; `types.ts` has the contracts. Tests compare the addon with these,
  * and they do the work where no addon could be built.
  */
 
-/** How a result becomes an element of `array`: one rounding an operation. */
-function roundingOf(array: DenseArray): (x: number) => number {
-  if (array instanceof Float32Array) return Math.fround;
-  if (array instanceof Int32Array) return (x) => x | 0;
-  return (x) => x;
+/** Sums `inputs` into `out`. */
+export function reduceSum(inputs: readonly DenseArray[], out: DenseArray, said?: DType): void {
+  const dtype = resolveDtype(out, said);
+  if (dtype === 'int64') return sumInt64(inputs as readonly BigInt64Array[], out as BigInt64Array);
+  const { get, set } = codecOf(dtype);
+  const round = roundingOf(dtype);
+  for (let i = 0; i < out.length; i++) {
+    let sum = get(inputs[0]!, i);
+    for (let k = 1; k < inputs.length; k++) sum = round(sum + get(inputs[k]!, i));
+    set(out, i, sum);
+  }
 }
 
-/** Sums `inputs` into `out`. */
-export function reduceSum(inputs: readonly DenseArray[], out: DenseArray): void {
-  const round = roundingOf(out);
+/** How a sum on its way is rounded: one rounding an addition, of half types to float32. */
+function roundingOf(dtype: DType): (x: number) => number {
+  switch (dtype) {
+    case 'float64':
+      return (x) => x;
+    case 'int8':
+      return (x) => (x << 24) >> 24;
+    case 'uint8':
+      return (x) => x & 255;
+    case 'int32':
+      return (x) => x | 0;
+    default:
+      return Math.fround;
+  }
+}
+
+function sumInt64(inputs: readonly BigInt64Array[], out: BigInt64Array): void {
   for (let i = 0; i < out.length; i++) {
     let sum = inputs[0]![i]!;
-    for (let k = 1; k < inputs.length; k++) sum = round(sum + inputs[k]![i]!);
+    for (let k = 1; k < inputs.length; k++) sum = BigInt.asIntN(64, sum + inputs[k]![i]!);
     out[i] = sum;
   }
 }
 
-/** Sums `inputs` and takes one step of SGD on `stored` and `momentum`. */
-export function sgdStep(
-  inputs: readonly FloatArray[],
-  stored: FloatArray,
-  momentum: FloatArray | undefined,
-  hyper: SgdHyper,
-): void {
-  const round = roundingOf(stored);
-  const lr = round(hyper.lr);
-  const momentumFactor = round(hyper.momentum);
-  const wd = round(hyper.wd);
-  const rescale = round(hyper.rescaleGrad);
-  const clip = round(clipOrInfinity(hyper.clipGradient));
-  for (let i = 0; i < stored.length; i++) {
-    const w = stored[i]!;
-    let sum = inputs[0]![i]!;
-    for (let k = 1; k < inputs.length; k++) sum = round(sum + inputs[k]![i]!);
-    let g = round(sum * rescale);
-    if (g < -clip) g = -clip;
-    if (g > clip) g = clip;
-    if (wd !== 0) g = round(g + round(wd * w));
-    const step = round(lr * g);
-    if (momentum === undefined) {
-      stored[i] = w - step;
-    } else {
-      const m = round(round(momentumFactor * momentum[i]!) - step);
-      momentum[i] = m;
-      stored[i] = w + m;
-    }
-  }
-}
-
-/** Clipping to infinity changes nothing, so it stands for "do not clip". */
-export function clipOrInfinity(clipGradient: number | undefined): number {
-  return clipGradient !== undefined && clipGradient >= 0 ? clipGradient : Infinity;
-}
-
 /** Copies `source` to every out. */
 export function copy(source: AnyTypedArray, outs: readonly AnyTypedArray[]): void {
-  // Arrays of one type: `set` then moves bytes, whatever the elements are.
-  for (const out of outs) out.set(source as never);
+  for (const out of outs) copyElements(source as DenseArray, out as DenseArray);
 }
 
 /** Converts `source` to the dtype of `out`. */
-export function cast(source: DenseArray, out: DenseArray): void {
-  if (!(out instanceof Int32Array) || source instanceof Int32Array) {
-    out.set(source);
-    return;
-  }
-  for (let i = 0; i < out.length; i++) {
-    const x = source[i]!;
-    out[i] = Number.isNaN(x) ? 0 : Math.trunc(Math.min(Math.max(x, -(2 ** 31)), 2 ** 31 - 1));
-  }
+export function cast(source: DenseArray, out: DenseArray, from?: DType, to?: DType): void {
+  castElements(source, resolveDtype(source, from), out, resolveDtype(out, to));
 }
 
 /** Returns views of unshared memory as they are; only the addon can make one of shared memory. */

@@ -1,62 +1,63 @@
-/** Arrays that kernels compute with. */
-export type DenseArray = Float32Array | Float64Array | Int32Array;
+import type { DType, TensorData } from '../src/core/dtypes.js';
+import type { FloatData } from '../src/core/optimizers/kernel.js';
+import type { Shape } from '../src/core/shape.js';
 
-/** Arrays that optimizers compute with. */
-export type FloatArray = Float32Array | Float64Array;
+/** Arrays that kernels compute with. A `Uint16Array` holds the bits of float16 or bfloat16. */
+export type DenseArray = TensorData;
 
 /** Arrays that kernels move without a look at what is in them. */
 export type AnyTypedArray =
-  | DenseArray
-  | Int8Array
-  | Uint8Array
-  | Uint8ClampedArray
-  | Int16Array
-  | Uint16Array
-  | Uint32Array
-  | BigInt64Array
-  | BigUint64Array;
+  DenseArray | Uint8ClampedArray | Int16Array | Uint32Array | BigUint64Array;
 
-/** Hyper-parameters of one SGD step; each is rounded to the dtype of the stored tensor first. */
-export interface SgdHyper {
-  readonly lr: number;
-  /** Not used when there is no momentum tensor. */
-  readonly momentum: number;
-  readonly wd: number;
-  readonly rescaleGrad: number;
-  /** `undefined`, negative or NaN: gradients are not clipped. */
-  readonly clipGradient: number | undefined;
+/** What one step of an optimizer works on. C is float32 for half types, else the dtype. */
+export interface StepArguments {
+  /** float32, float64, float16 or bfloat16: of the inputs and of `stored`. */
+  readonly dtype: DType;
+  /** Shape of the tensor. */
+  readonly shape: Shape;
+  /** At least one array as large as the tensor, or as its `rows`. */
+  readonly inputs: readonly DenseArray[];
+  /** The weights w. With a master they are written only. */
+  readonly stored: DenseArray;
+  /** The weights of a half type in float32: what is updated. */
+  readonly master?: FloatData | undefined;
+  /** The slots of the rule, of C. */
+  readonly slots: readonly FloatData[];
+  /** Room of C, as much as `scratchLength` says or more; its contents do not matter. */
+  readonly scratch?: FloatData | undefined;
+  /** A moving average of w, of C. */
+  readonly average?: FloatData | undefined;
+  /** The rows of w that the inputs hold, each once; for rules that are not `whole`. */
+  readonly rows?: BigInt64Array | undefined;
+  /** rescale, clip (infinity: none), coupled decay, share the average keeps; then the rule's own. */
+  readonly hyper: Float64Array;
 }
 
 /** What each kernel does; `reference.ts` says the same as code. */
 export interface KernelFunctions {
   /**
    * `out[i] = inputs[0][i] + inputs[1][i] + …`, added in list order, each addition rounded to the
-   * dtype; int32 wraps around. Inputs may repeat. `out` overlaps an input only where it is the very
-   * same array at the same position.
+   * dtype; integers wrap around; half types are added in float32 and rounded once. Inputs may repeat.
+   * `out` overlaps an input only where it is the very same array at the same position. `dtype` is
+   * needed for a `Uint16Array` only.
    */
-  reduceSum(inputs: readonly DenseArray[], out: DenseArray): void;
+  reduceSum(inputs: readonly DenseArray[], out: DenseArray, dtype?: DType): void;
   /**
-   * One step of SGD as MXNet 2.0 defines it (`python/mxnet/optimizer/sgd.py`), fused with the sum.
-   * Per element, every operation rounded to the dtype, in this order:
-   * `g = (inputs[0] + inputs[1] + …) * rescaleGrad`; clipped to `±clipGradient` (NaN stays NaN);
-   * `g += wd * w` only if `wd` is not 0; without momentum `w -= lr * g`; with it
-   * `m = momentum * m - lr * g` and `w += m`. Here w is `stored` and m is `momentum`, which do not
-   * overlap; an input overlaps either only where it is the very same array at the same position.
+   * One step of the update rule called `rule` (see src/core/optimizers), fused with the sum of the
+   * inputs: `g = clip(sum * rescale) + decay * w`, the decay only if it is not 0; then the rule makes
+   * w and the slots of it; then `average = share * average + (1 - share) * w`. Each operation is
+   * rounded to C. `stored`, `master`, slots, scratch and average do not overlap; an input overlaps
+   * `stored` only where it is the very same array at the same position.
    */
-  sgdStep(
-    inputs: readonly FloatArray[],
-    stored: FloatArray,
-    momentum: FloatArray | undefined,
-    hyper: SgdHyper,
-  ): void;
+  step(rule: string, args: StepArguments): void;
   /** Copies `source` to every out, bit by bit. An out is disjoint from `source` or the same array. */
   copy(source: AnyTypedArray, outs: readonly AnyTypedArray[]): void;
   /**
-   * `out[i] = source[i]` in the dtype of `out`: a float becomes int32 truncated toward zero and
-   * saturated, NaN becomes 0; float64 becomes float32 rounded to nearest, ties to even. `out` is
-   * disjoint from `source`, or the same array.
+   * `out[i] = source[i]` in the dtype `to`: to an integer truncated toward zero and saturated, NaN
+   * becomes 0; to a narrower float rounded to nearest, ties to even, int64 by way of float64. `out`
+   * is disjoint from `source`, or the same array. `from` and `to` are needed for a `Uint16Array` only.
    */
-  cast(source: DenseArray, out: DenseArray): void;
+  cast(source: DenseArray, out: DenseArray, from?: DType, to?: DType): void;
   /**
    * The same elements in a typed array whose buffer is no `SharedArrayBuffer`, for libraries that
    * refuse those. Writes are seen both ways; the shared memory lives as long as the result.

@@ -14,7 +14,7 @@ const layers = [
   { files: /^src\/core\//, may: [/^src\/core\//] },
   { files: /^src\//, may: [/^src\//, /^actors\//, /^native\/kernels\.ts$/] },
   { files: /^actors\//, may: [/^actors\//, /^native\/(kernels|types)\.ts$/, /^src\/core\//] },
-  { files: /^native\//, may: [/^native\//] },
+  { files: /^native\//, may: [/^native\//, /^src\/core\//] },
   { files: /^examples\//, may: [/^examples\//] },
   { files: /^bench\//, may: [/^bench\//, /^actors\//, /^native\//, /^src\/core\//] },
   { files: /^test\//, may: [/^/] },

@@ -2,13 +2,14 @@ import { KVStoreError, show, showKey } from './core/errors.js';
 import type { Group, Key } from './core/keys.js';
 import type { OptimizerSpec } from './core/optimizers/optimizer.js';
 import { assertOptions, isPlainObject } from './core/options.js';
-import type { Tensor } from './core/tensor.js';
+import type { AnyTensor } from './core/tensor.js';
 
 /** Keys of a call: one, or a list. */
 export type Keys = Key | readonly Key[];
 
 /** Tensors of a call: one or a list for one key; a list with one or a list for each of many keys. */
-export type Tensors = Tensor | readonly Tensor[] | readonly (Tensor | readonly Tensor[])[];
+export type Tensors =
+  AnyTensor | readonly AnyTensor[] | readonly (AnyTensor | readonly AnyTensor[])[];
 
 export interface PushOptions {
   /**
@@ -21,6 +22,22 @@ export interface PushOptions {
 export interface PullOptions<Out extends Tensors = Tensors> extends PushOptions {
   /** Where to write. A tensor of another dtype gets the values cast. */
   readonly out?: Out;
+}
+
+/** Options of `pull` beside `out`. */
+export interface ReadOptions extends PushOptions {
+  /**
+   * Pulls the weights to evaluate with instead of those to train with: the moving average of an
+   * optimizer with `ema`, or the average of `schedulefreeadamw`. Default false.
+   */
+  readonly average?: boolean;
+}
+
+/** Whether a pull asks for the average. Throws `bad_argument`. */
+export function readsAverage({ average = false }: ReadOptions): boolean {
+  if (typeof average === 'boolean') return average;
+  const message = `pull expected average to be true or false, got ${show(average)}`;
+  throw new KVStoreError('bad_argument', message);
 }
 
 /** `groups`, or `bad_argument` when a tensor is on a device past the store's `devices`. */

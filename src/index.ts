@@ -14,17 +14,18 @@
  */
 export type { Capability } from './core/capabilities.js';
 export type { Device } from './core/devices.js';
-export type { DType } from './core/dtypes.js';
+export type { DType, NumberData, TensorData } from './core/dtypes.js';
 export type { ErrorCode } from './core/errors.js';
 export type { Key } from './core/keys.js';
 export type { CommonOptions, OptimizerSpec } from './core/optimizers/optimizer.js';
-export type { SgdOptions } from './core/optimizers/sgd.js';
+export type { Optim, OptimizerName, OptimizerOptions } from './core/optimizers/registry.js';
 export type { OnDeath } from './core/protocol.js';
+export type { PlateauSchedule, Schedule, ScheduleOptions } from './core/schedules/index.js';
 export type { Shape } from './core/shape.js';
-export type { NestedNumbers, TensorHandle, TensorOptions } from './core/tensor.js';
 export type { StoreTypeName } from './core/types.js';
+export type { AnyTensor, NestedNumbers, TensorHandle, TensorOptions } from './core/tensor.js';
 export type { Updater } from './core/updaters.js';
-export type { Keys, PullOptions, PushOptions, Tensors } from './call-arguments.js';
+export type { Keys, PullOptions, PushOptions, ReadOptions, Tensors } from './call-arguments.js';
 
 export type { WorkerGroup, GroupEvent, LaunchOptions } from './launch.js';
 export type { OptimizerView } from './live-optimizer.js';
@@ -36,7 +37,9 @@ export type { WorkerContext, WorkerProgram } from './worker-program.js';
 export { cpu, cuda } from './core/devices.js';
 export { KVStoreError } from './core/errors.js';
 export { optim } from './core/optimizers/registry.js';
-export { full, ones, Tensor, tensor, zeros } from './core/tensor.js';
+export { schedule } from './core/schedules/index.js';
+export { full, ones, tensor } from './core/creation.js';
+export { Tensor, zeros } from './core/tensor.js';
 export { unsharedView } from './interop.js';
 export { KVStore } from './kv-store.js';
 export { KVStoreBase } from './kv-store-base.js';

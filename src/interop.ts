@@ -1,16 +1,15 @@
 import { kernels, nativeMissingReason } from '../native/kernels.js';
+import type { TensorData } from './core/dtypes.js';
 import { KVStoreError } from './core/errors.js';
-import { Tensor } from './core/tensor.js';
+import { Tensor, type AnyTensor } from './core/tensor.js';
 
 /**
  * A typed array over the same bytes whose `buffer` is a plain `ArrayBuffer`, for libraries that
  * refuse shared memory. Writes are seen on both sides. Throws `native_unavailable` without the addon.
  */
-export function unsharedView(source: Tensor): Tensor['data'];
-export function unsharedView<View extends Tensor['data'] | Uint8Array>(source: View): View;
-export function unsharedView(
-  source: Tensor | Tensor['data'] | Uint8Array,
-): Tensor['data'] | Uint8Array {
+export function unsharedView<Data extends TensorData>(source: Tensor<Data>): Data;
+export function unsharedView<View extends TensorData>(source: View): View;
+export function unsharedView(source: AnyTensor | TensorData): TensorData {
   if (kernels.name !== 'native') {
     throw new KVStoreError(
       'native_unavailable',

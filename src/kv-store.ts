@@ -5,18 +5,20 @@ import {
   checkCall,
   onDevices,
   optimizerSpec,
+  readsAverage,
   type Keys,
   type PullOptions,
   type PushOptions,
+  type ReadOptions,
   type Tensors,
 } from './call-arguments.js';
 import { hasCapability, type Capability } from './core/capabilities.js';
 import { KVStoreError } from './core/errors.js';
 import { groupByKey, keyList, onePerKey, type Group, type Key } from './core/keys.js';
 import { optimizerNamed } from './core/optimizers/registry.js';
-import type { OptimizerSpec } from './core/optimizers/optimizer.js';
+import { plainOptions, type OptimizerSpec } from './core/optimizers/optimizer.js';
 import type { RequestBody, WireGroup } from './core/protocol.js';
-import { Tensor } from './core/tensor.js';
+import { Tensor, type AnyTensor } from './core/tensor.js';
 import type { StoreType } from './core/types.js';
 import type { Updater } from './core/updaters.js';
 import { KVStoreBase } from './kv-store-base.js';
@@ -108,7 +110,7 @@ export class KVStore extends KVStoreBase {
    * count. Rejects with `duplicate_key`, `bad_key_type`, `mixed_key_types`, `length_mismatch`,
    * `memory_limit`.
    */
-  init(keys: Keys, values: Tensor | readonly Tensor[]): Promise<void> {
+  init(keys: Keys, values: AnyTensor | readonly AnyTensor[]): Promise<void> {
     return this.#call(async () => {
       await this.#request({ type: 'init', values: this.#initGroups(keys, values) });
     });
@@ -133,21 +135,22 @@ export class KVStore extends KVStoreBase {
    * Writes the stored tensor to every out and resolves with `out`; without one, with a fresh tensor
    * per key. Sees every push that this caller made before. Rejects as `push` does.
    */
-  pull(key: Key, options?: PushOptions): Promise<Tensor>;
-  pull(keys: readonly Key[], options?: PushOptions): Promise<Tensor[]>;
-  pull<Out extends Tensors>(keys: Keys, options: { readonly out: Out } & PushOptions): Promise<Out>;
-  pull(keys: Keys, options: PullOptions = {}): Promise<Tensors> {
+  pull(key: Key, options?: ReadOptions): Promise<Tensor>;
+  pull(keys: readonly Key[], options?: ReadOptions): Promise<Tensor[]>;
+  pull<Out extends Tensors>(keys: Keys, options: { readonly out: Out } & ReadOptions): Promise<Out>;
+  pull(keys: Keys, options: PullOptions & ReadOptions = {}): Promise<Tensors> {
     return this.#call(async () => {
-      const order = checkCall(options, ['out'], 'pull');
+      const order = checkCall(options, ['out', 'average'], 'pull');
       const { out } = options;
+      const asked = readsAverage(options) ? { ...order, average: true } : order;
       if (out !== undefined) {
         const pull = this.#groups(keys, out, 'outs');
-        await this.#request({ type: 'pull', pull, ...order });
+        await this.#request({ type: 'pull', pull, ...asked });
         this.#statistics.pulled(pull);
         return out;
       }
       const pull = keyList(keys).map((key) => ({ key, tensors: [] }));
-      const { fresh = [] } = await this.#request({ type: 'pull', pull, ...order });
+      const { fresh = [] } = await this.#request({ type: 'pull', pull, ...asked });
       const tensors = fresh.map((handle) => Tensor.fromHandle(handle));
       this.#statistics.pulled([{ tensors }]);
       return Array.isArray(keys) ? tensors : tensors[0]!;
@@ -184,7 +187,7 @@ export class KVStore extends KVStoreBase {
   /** `init`, then a pull to every out. Rejects as they do. */
   broadcast<Out extends Tensors>(
     keys: Keys,
-    values: Tensor | readonly Tensor[],
+    values: AnyTensor | readonly AnyTensor[],
     options: { readonly out: Out } & PushOptions,
   ): Promise<Out> {
     return this.#call(async () => {
@@ -217,8 +220,9 @@ export class KVStore extends KVStoreBase {
   override setOptimizer(optimizer: OptimizerSpec | string, options?: object): Promise<void> {
     return this.#call(async () => {
       const spec = optimizerSpec(optimizer, options);
-      optimizerNamed(spec.name).resolve(spec.options);
-      await this.#request({ type: 'setOptimizer', optimizer: spec });
+      const { name, resolve } = optimizerNamed(spec.name);
+      const resolved = { name, options: plainOptions(resolve(spec.options)) };
+      await this.#request({ type: 'setOptimizer', optimizer: resolved });
     });
   }
 
@@ -285,7 +289,7 @@ export class KVStore extends KVStoreBase {
     return this.#plane.request(body);
   }
 
-  #initGroups(keys: Keys, values: Tensor | readonly Tensor[]): WireGroup[] {
+  #initGroups(keys: Keys, values: AnyTensor | readonly AnyTensor[]): WireGroup[] {
     const one = onePerKey(keys, values);
     const groups = one.keys.map((key, i) => ({ key, tensors: [one.values[i]!] }));
     return onDevices(groups, this.#identity.devices);

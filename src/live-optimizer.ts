@@ -1,15 +1,30 @@
 import { inspect } from 'node:util';
 import { KVStoreError } from './core/errors.js';
-import type { CommonOptions } from './core/optimizers/optimizer.js';
-import { optimizerNamed } from './core/optimizers/registry.js';
+import { changeOptions, plainOptions, type CommonOptions } from './core/optimizers/optimizer.js';
+import {
+  optimizerNamed,
+  type OptimizerName,
+  type OptimizerOptions,
+} from './core/optimizers/registry.js';
 import type { FromCoordinator } from './core/protocol.js';
 
-/** An optimizer's name and options; options can be assigned to. */
-export type OptimizerView = {
-  readonly name: string;
-} & {
-  -readonly [Option in keyof CommonOptions]: CommonOptions[Option];
-} & { momentum: number };
+/**
+ * An optimizer's name and options; options can be assigned to. Those of every optimizer are declared:
+ * one that the optimizer in force does not have is undefined, and cannot be set.
+ */
+export type OptimizerView = { readonly name: string } & Assignable<CommonOptions> &
+  Assignable<Together<OptimizerOptions[OptimizerName]>>;
+
+type Assignable<T> = { -readonly [Option in keyof T]: T[Option] };
+
+/** All options of a union of option types. */
+type Together<Union> = {
+  [Option in Union extends unknown ? keyof Union : never]: Union extends unknown
+    ? Option extends keyof Union
+      ? Union[Option]
+      : never
+    : never;
+};
 
 type Notice = FromCoordinator & { readonly type: 'optimizer' };
 type Send = (change: Readonly<Record<string, unknown>>) => Promise<void>;
@@ -32,9 +47,13 @@ export class OptimizerInForce {
   }
 
   hear({ name, options }: Notice): void {
-    if (name === undefined || options === undefined) this.#live = undefined;
-    else if (this.#live?.name === name) this.#live.replace(options);
-    else this.#live = new LiveOptimizer(name, options, this.#send);
+    if (name === undefined || options === undefined) {
+      this.#live = undefined;
+      return;
+    }
+    const resolved = optimizerNamed(name).resolve(options);
+    if (this.#live?.name === name) this.#live.replace(resolved);
+    else this.#live = new LiveOptimizer(name, resolved, this.#send);
   }
 }
 
@@ -64,8 +83,11 @@ class LiveOptimizer {
         value: option === 'name' ? name : (Reflect.get(this.#options, option) as unknown),
       }),
       set: (_, option, value: unknown) => {
-        const change = { [option]: value };
-        this.#options = optimizerNamed(name).resolve({ ...this.#options, ...change });
+        const assigned = String(option);
+        this.#options = changeOptions(optimizerNamed(name), this.#options, { [assigned]: value });
+        // As it was resolved: a schedule or a list of factors may be changed by its owner later.
+        const plain = plainOptions(this.#options);
+        const change = { [assigned]: assigned in plain ? plain[assigned] : value };
         this.#unanswered += 1;
         // It can only fail once the store is closed or has another optimizer: then it is void.
         const answered = (): void => this.#answered();

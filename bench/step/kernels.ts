@@ -2,7 +2,13 @@ import { kernels } from '../../native/kernels.js';
 import { awaitCommand, Commands, isLastDone, type CommandWords } from '../commands.js';
 import { repeat, type Variant } from '../harness.js';
 import { CommandedWorkers } from '../workers.js';
-import { hyper, stepAnswer, stepState, type StepProblem, type StepState } from './problem.js';
+import {
+  momentumStep,
+  stepAnswer,
+  stepState,
+  type StepProblem,
+  type StepState,
+} from './problem.js';
 
 /**
  * The step without a store: the native kernels on plain arrays, tensors end to end, chunk by chunk,
@@ -89,7 +95,7 @@ function chunksOf(gradients: readonly Float32Array[], state: StepState): Chunk[]
 
 function step(chunks: readonly Chunk[]): void {
   for (const { inputs, stored, momentum, outs } of chunks) {
-    kernels.sgdStep(inputs, stored, momentum, hyper);
+    kernels.step('sgdMomentum', momentumStep(inputs, stored, momentum));
     kernels.copy(stored, outs);
   }
 }

@@ -1,3 +1,4 @@
+import type { StepArguments } from '../../native/kernels.js';
 import { digest, floats, integerAt } from '../arrays.js';
 import type { Traffic } from '../limit.js';
 
@@ -32,6 +33,31 @@ export const hyper = {
   rescaleGrad: 1,
   clipGradient: undefined,
 } as const;
+
+/** The kernel's part of the step, for one tensor. */
+export function momentumStep(
+  inputs: readonly Float32Array[],
+  stored: Float32Array,
+  momentum: Float32Array,
+): StepArguments {
+  return {
+    dtype: 'float32',
+    shape: [stored.length],
+    inputs,
+    stored,
+    slots: [momentum],
+    hyper: kernelHyper,
+  };
+}
+
+const kernelHyper = Float64Array.of(
+  hyper.rescaleGrad,
+  Infinity,
+  hyper.wd,
+  0,
+  hyper.lr,
+  hyper.momentum,
+);
 
 /** Steps before answers are compared: the second one uses the momentum of the first. */
 export const verifySteps = 2;

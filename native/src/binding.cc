@@ -13,24 +13,43 @@ using tensorkv::Cpu;
 using tensorkv::KernelTable;
 using namespace tensorkv::binding;
 
-// reduceSum(inputs, out)
+// A number among the arguments.
+uint32_t NumberAt(const Napi::CallbackInfo& info, size_t index) {
+  return info[index].As<Napi::Number>().Uint32Value();
+}
+
+// reduceSum(inputs, out, dtype)
 void ReduceSum(const Napi::CallbackInfo& info) {
   const Addresses inputs(info.Env(), info[0]);
   const View out = ViewOf(info.Env(), info[1]);
-  const auto kernel = Table(info).reduce_sum[IndexOf(info.Env(), out.type)];
+  const auto kernel = Table(info).reduce_sum[NumberAt(info, 2)];
   kernel(inputs.data(), inputs.size(), out.data, out.length);
 }
 
-// sgdStep(inputs, stored, momentum | undefined, [lr, momentum, wd, rescale, clip] as Float64Array)
-void SgdStep(const Napi::CallbackInfo& info) {
-  const Addresses inputs(info.Env(), info[0]);
-  const View stored = ViewOf(info.Env(), info[1]);
-  void* const momentum = info[2].IsUndefined() ? nullptr : ViewOf(info.Env(), info[2]).data;
-  const double* const h = static_cast<const double*>(ViewOf(info.Env(), info[3]).data);
-  const tensorkv::SgdHyper hyper = {
-      .lr = h[0], .momentum = h[1], .wd = h[2], .rescale = h[3], .clip = h[4]};
-  const auto kernel = Table(info).sgd_step[IndexOf(info.Env(), stored.type)];
-  kernel(inputs.data(), inputs.size(), stored.data, momentum, hyper, stored.length);
+// The address of an argument that may be undefined.
+void* OptionalAddress(const Napi::CallbackInfo& info, size_t index) {
+  return info[index].IsUndefined() ? nullptr : ViewOf(info.Env(), info[index]).data;
+}
+
+// step(rule, dtype, inputs, stored, slots, hyper, rowLength, master | undefined,
+//      scratch | undefined, average | undefined, rows | undefined)
+void Step(const Napi::CallbackInfo& info) {
+  const Addresses inputs(info.Env(), info[2]);
+  const Addresses slots(info.Env(), info[4]);
+  const View first = ViewOf(info.Env(), info[2].As<Napi::Array>().Get(uint32_t{0}));
+  const tensorkv::StepArguments arguments = {
+      .inputs = inputs.data(),
+      .count = inputs.size(),
+      .stored = ViewOf(info.Env(), info[3]).data,
+      .master = OptionalAddress(info, 7),
+      .slots = slots.data(),
+      .scratch = OptionalAddress(info, 8),
+      .average = OptionalAddress(info, 9),
+      .rows = static_cast<const int64_t*>(OptionalAddress(info, 10)),
+      .row_length = static_cast<size_t>(info[6].As<Napi::Number>().Int64Value()),
+      .hyper = static_cast<const double*>(ViewOf(info.Env(), info[5]).data),
+      .length = first.length};
+  Table(info).steps[NumberAt(info, 0)].run[NumberAt(info, 1)](arguments);
 }
 
 // copy(source, outs)
@@ -41,12 +60,11 @@ void Copy(const Napi::CallbackInfo& info) {
   Table(info).copy(source.data, outs.data(), outs.size(), bytes);
 }
 
-// cast(source, out)
+// cast(source, out, from, to)
 void Cast(const Napi::CallbackInfo& info) {
   const View source = ViewOf(info.Env(), info[0]);
   const View out = ViewOf(info.Env(), info[1]);
-  const auto kernel =
-      Table(info).cast[IndexOf(info.Env(), source.type)][IndexOf(info.Env(), out.type)];
+  const auto kernel = Table(info).cast[NumberAt(info, 2)][NumberAt(info, 3)];
   kernel(source.data, out.data, out.length);
 }
 
@@ -67,12 +85,22 @@ Napi::Value ForCpu(const Napi::CallbackInfo& info) {
     void* const table = const_cast<KernelTable*>(found);
     Napi::Object kernels = Napi::Object::New(info.Env());
     kernels["reduceSum"] = Napi::Function::New<ReduceSum>(info.Env(), "reduceSum", table);
-    kernels["sgdStep"] = Napi::Function::New<SgdStep>(info.Env(), "sgdStep", table);
+    kernels["step"] = Napi::Function::New<Step>(info.Env(), "step", table);
     kernels["copy"] = Napi::Function::New<Copy>(info.Env(), "copy", table);
     kernels["cast"] = Napi::Function::New<Cast>(info.Env(), "cast", table);
     return kernels;
   }
   return info.Env().Undefined();
+}
+
+// steps: the names of the update rules, in the order of the numbers that step takes.
+Napi::Array StepNames(Napi::Env env) {
+  const KernelTable& table = *tensorkv::KernelsFor(Cpu::kBaseline);
+  Napi::Array names = Napi::Array::New(env);
+  for (size_t k = 0; k < *table.step_count; ++k) {
+    names[static_cast<uint32_t>(k)] = Napi::String::New(env, table.steps[k].name);
+  }
+  return names;
 }
 
 // cpus: the names that forCpu takes on this machine, the most capable last.
@@ -83,6 +111,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
     names[names.Length()] = Napi::String::New(env, tensorkv::NameOf(cpu));
   }
   exports["cpus"] = names;
+  exports["steps"] = StepNames(env);
   exports["forCpu"] = Napi::Function::New<ForCpu>(env, "forCpu");
   exports["externalBuffer"] = Napi::Function::New<ExternalBuffer>(env, "externalBuffer");
   return exports;

@@ -5,9 +5,31 @@
 
 namespace tensorkv {
 
-// Element types that kernels compute with. Tables are indexed by it: a new one goes last.
-enum class Dtype : uint8_t { kFloat32, kFloat64, kInt32 };
+// Element types that kernels compute with. native/dtype-codes.ts has the same order.
+enum class Dtype : uint8_t {
+  kFloat32,
+  kFloat64,
+  kFloat16,
+  kBfloat16,
+  kInt8,
+  kUint8,
+  kInt32,
+  kInt64,
+};
 
-constexpr size_t kDtypeCount = 3;
+constexpr size_t kDtypeCount = 8;
+
+// 16 bits of an IEEE binary16, and the upper 16 bits of an IEEE binary32. half.h converts them.
+struct Half {
+  uint16_t bits;
+};
+struct Bfloat16 {
+  uint16_t bits;
+};
 
 }  // namespace tensorkv
+
+// The types of Dtype in its order, for lists of template instances.
+#define TENSORKV_DTYPES(Each)                                                         \
+  Each(float), Each(double), Each(Half), Each(Bfloat16), Each(int8_t), Each(uint8_t), \
+      Each(int32_t), Each(int64_t)

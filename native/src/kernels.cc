@@ -21,10 +21,12 @@ const KernelTable* KernelsFor(Cpu cpu) {
 #ifdef TENSORKV_X86_LEVELS
     // __builtin_cpu_supports also asks the operating system whether it saves the wide registers.
     case Cpu::kAvx2:
-      return __builtin_cpu_supports("avx2") ? &avx2::kTable : nullptr;
+      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c") ? &avx2::kTable
+                                                                              : nullptr;
     case Cpu::kAvx512:
       return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                     __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")
+                     __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+                     __builtin_cpu_supports("f16c")
                  ? &avx512::kTable
                  : nullptr;
 #endif

@@ -3,7 +3,7 @@
 #include <cstddef>
 
 #include "dtype.h"
-#include "sgd_hyper.h"
+#include "step.h"
 
 namespace tensorkv {
 
@@ -13,19 +13,17 @@ enum class Cpu : unsigned char { kBaseline, kAvx2, kAvx512 };
 
 constexpr Cpu kCpus[] = {Cpu::kBaseline, Cpu::kAvx2, Cpu::kAvx512};
 
-// One compiled copy of every kernel. What each promises stands in its own header. A null entry: the
-// kernel has no meaning for that dtype.
+// One compiled copy of every kernel. What each promises stands in its own header.
 struct KernelTable {
   using ReduceSum = void (*)(const void* const* inputs, size_t count, void* out, size_t length);
-  using SgdStep = void (*)(const void* const* inputs, size_t count, void* stored, void* momentum,
-                           const SgdHyper& hyper, size_t length);
   using Copy = void (*)(const void* source, void* const* outs, size_t count, size_t bytes);
   using Cast = void (*)(const void* source, void* out, size_t length);
 
   ReduceSum reduce_sum[kDtypeCount];
-  SgdStep sgd_step[kDtypeCount];
   Copy copy;
   Cast cast[kDtypeCount][kDtypeCount];  // [from][to]
+  const StepKernel* steps;              // see steps.h
+  const size_t* step_count;
 };
 
 // The copy for `cpu`, or null where this machine (processor and operating system) cannot run it or

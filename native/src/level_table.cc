@@ -5,19 +5,28 @@
 #include "kernels.h"
 #include "level.h"
 #include "reduce_sum.h"
-#include "sgd_step.h"
+#include "steps.h"
 
 namespace tensorkv::TENSORKV_LEVEL {
 
-// The kernels of this level, in the order of Dtype. kernels.cc picks among the levels.
+#define TENSORKV_REDUCE_SUM(T) ReduceSum<T>
+#define TENSORKV_CAST_TO(T) Cast<From, T>
+
+// The casts from one type to each, in the order of Dtype.
+template <typename From>
+constexpr KernelTable::Cast kCastsFrom[kDtypeCount] = {TENSORKV_DTYPES(TENSORKV_CAST_TO)};
+
+// The kernels of this level. kernels.cc picks among the levels.
+#define TENSORKV_CASTS(T)                                                  \
+  {kCastsFrom<T>[0], kCastsFrom<T>[1], kCastsFrom<T>[2], kCastsFrom<T>[3], \
+   kCastsFrom<T>[4], kCastsFrom<T>[5], kCastsFrom<T>[6], kCastsFrom<T>[7]}
 extern const KernelTable kTable;
 const KernelTable kTable = {
-    .reduce_sum = {ReduceSum<float>, ReduceSum<double>, ReduceSum<int32_t>},
-    .sgd_step = {SgdStep<float>, SgdStep<double>, nullptr},
+    .reduce_sum = {TENSORKV_DTYPES(TENSORKV_REDUCE_SUM)},
     .copy = Copy,
-    .cast = {{Cast<float, float>, Cast<float, double>, Cast<float, int32_t>},
-             {Cast<double, float>, Cast<double, double>, Cast<double, int32_t>},
-             {Cast<int32_t, float>, Cast<int32_t, double>, Cast<int32_t, int32_t>}},
+    .cast = {TENSORKV_DTYPES(TENSORKV_CASTS)},
+    .steps = kSteps,
+    .step_count = &kStepCount,
 };
 
 }  // namespace tensorkv::TENSORKV_LEVEL

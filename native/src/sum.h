@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "half.h"
 #include "level.h"
 
 // Sums of any number of arrays, for the kernels that start with one. Internal linkage: see level.h.
@@ -13,14 +14,40 @@ namespace {
 // As many arrays as one loop adds in registers.
 constexpr size_t kGroup = 8;
 
-// Part of a sum of more arrays than that: stays in L1 while the inputs stream past.
-constexpr size_t kSumTileBytes = 2048;
+// Elements that are summed at a time: the sum stays in L1 while the inputs stream past. Norms are
+// made of blocks of this size, see squares.h, so it is the same for every dtype.
+constexpr size_t kTile = 512;
+
+// What a sum is made in: float for the half types, else the type itself.
+template <typename T>
+struct ComputeOf {
+  using Type = T;
+};
+template <>
+struct ComputeOf<Half> {
+  using Type = float;
+};
+template <>
+struct ComputeOf<Bfloat16> {
+  using Type = float;
+};
+template <typename T>
+using Compute = typename ComputeOf<T>::Type;
+template <typename T>
+constexpr bool kIsHalf = !__is_same(T, Compute<T>);
 
 inline float Add(float a, float b) { return a + b; }
 inline double Add(double a, double b) { return a + b; }
-// Through unsigned: int32 wraps around, and signed overflow is undefined.
+// Through unsigned: integers wrap around, and signed overflow is undefined.
+inline int8_t Add(int8_t a, int8_t b) {
+  return static_cast<int8_t>(static_cast<uint8_t>(a) + static_cast<uint8_t>(b));
+}
+inline uint8_t Add(uint8_t a, uint8_t b) { return static_cast<uint8_t>(a + b); }
 inline int32_t Add(int32_t a, int32_t b) {
   return static_cast<int32_t>(static_cast<uint32_t>(a) + static_cast<uint32_t>(b));
+}
+inline int64_t Add(int64_t a, int64_t b) {
+  return static_cast<int64_t>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
 }
 
 // Calls body(the indices 1, 2, ... up to count - 1, as a type), for a count of 1 to kGroup. A loop
@@ -79,7 +106,6 @@ void SumGroup(const Group<T>& group, size_t count, T* out, size_t length) {
 // range of an input.
 template <typename T, typename Body>
 void ForEachGroup(const void* const* inputs, size_t count, size_t length, Body body) {
-  constexpr size_t kTile = kSumTileBytes / sizeof(T);
   alignas(64) T tile[kTile];
   const size_t range = count <= kGroup ? length : kTile;
   for (size_t begin = 0; begin < length; begin += range) {
@@ -96,6 +122,30 @@ void ForEachGroup(const void* const* inputs, size_t count, size_t length, Body b
       group.arrays[used++] = static_cast<const T*>(inputs[k]) + begin;
     }
     body(group, used, begin, size);
+  }
+}
+
+// sums[i] = inputs[0][begin + i] + inputs[1][begin + i] + ..., for up to kTile elements.
+template <typename T>
+void SumTile(const void* const* inputs, size_t count, size_t begin, Compute<T>* sums,
+             size_t length) {
+  if constexpr (kIsHalf<T>) {
+    WidenAll(static_cast<const T*>(inputs[0]) + begin, sums, length);
+    for (size_t k = 1; k < count; ++k) {
+      AddAll(static_cast<const T*>(inputs[k]) + begin, sums, length);
+    }
+  } else {
+    Group<T> group;
+    size_t used = 0;
+    for (size_t k = 0; k < count; ++k) {
+      if (used == kGroup) {
+        SumGroup(group, used, sums, length);
+        group.arrays[0] = sums;
+        used = 1;
+      }
+      group.arrays[used++] = static_cast<const T*>(inputs[k]) + begin;
+    }
+    SumGroup(group, used, sums, length);
   }
 }
 

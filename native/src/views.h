@@ -26,19 +26,6 @@ inline View ViewOf(Napi::Env env, napi_value value) {
   return view;
 }
 
-inline size_t IndexOf(Napi::Env env, napi_typedarray_type type) {
-  switch (type) {
-    case napi_float32_array:
-      return static_cast<size_t>(Dtype::kFloat32);
-    case napi_float64_array:
-      return static_cast<size_t>(Dtype::kFloat64);
-    case napi_int32_array:
-      return static_cast<size_t>(Dtype::kInt32);
-    default:
-      throw Napi::TypeError::New(env, "No kernel for this type of array");
-  }
-}
-
 inline size_t BytesPerElement(napi_typedarray_type type) {
   switch (type) {
     case napi_int8_array:

@@ -41,9 +41,24 @@ void TestFrom(const KernelTable& kernels, Dtype from) {
   TestPair<From, int32_t>(kernels, from, Dtype::kInt32);
 }
 
+// Every pair of types on arrays that end where their memory ends; integers and halves of any bits.
+void TestEveryPair(const KernelTable& kernels) {
+  constexpr size_t kBytes[kDtypeCount] = {4, 8, 2, 2, 1, 1, 4, 8};
+  for (size_t from = 0; from < kDtypeCount; ++from) {
+    for (size_t to = 0; to < kDtypeCount; ++to) {
+      for (const size_t length : {0, 1, 7, 64, 1003}) {
+        const Array<uint8_t> source(length * kBytes[from], 0, static_cast<uint32_t>(from + 1));
+        Array<uint8_t> out(length * kBytes[to]);
+        kernels.cast[from][to](source.data(), out.data(), length);
+      }
+    }
+  }
+}
+
 }  // namespace
 
 void TestCast(const KernelTable& kernels) {
+  TestEveryPair(kernels);
   TestFrom<float>(kernels, Dtype::kFloat32);
   TestFrom<double>(kernels, Dtype::kFloat64);
   TestFrom<int32_t>(kernels, Dtype::kInt32);

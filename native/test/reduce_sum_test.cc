@@ -11,7 +11,7 @@ namespace {
 
 template <typename T>
 T Plus(T a, T b) {
-  if constexpr (std::is_integral_v<T>) return static_cast<T>(uint32_t(a) + uint32_t(b));
+  if constexpr (std::is_integral_v<T>) return static_cast<T>(uint64_t(a) + uint64_t(b));
   return a + b;
 }
 
@@ -49,7 +49,10 @@ void TestType(const KernelTable& kernels, Dtype dtype) {
 void TestReduceSum(const KernelTable& kernels) {
   TestType<float>(kernels, Dtype::kFloat32);
   TestType<double>(kernels, Dtype::kFloat64);
+  TestType<int8_t>(kernels, Dtype::kInt8);
+  TestType<uint8_t>(kernels, Dtype::kUint8);
   TestType<int32_t>(kernels, Dtype::kInt32);
+  TestType<int64_t>(kernels, Dtype::kInt64);
 }
 
 }  // namespace tensorkv::test

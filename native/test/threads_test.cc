@@ -1,4 +1,5 @@
 #include <cmath>
+#include <cstring>
 #include <thread>
 #include <vector>
 
@@ -21,14 +22,31 @@ struct Arrays {
   Array<int32_t> cast{kLength};
 };
 
+const StepKernel& StepNamed(const KernelTable& kernels, const char* name) {
+  size_t k = 0;
+  while (std::strcmp(kernels.steps[k].name, name) != 0) ++k;
+  return kernels.steps[k];
+}
+
 void RunRange(const KernelTable& kernels, Arrays& arrays, size_t begin, size_t length) {
-  const SgdHyper hyper = {.lr = 0.1, .momentum = 0.9, .wd = 0, .rescale = 1, .clip = INFINITY};
+  const double hyper[] = {1, INFINITY, 0, 0, 0.1, 0.9};
+  void* slots[] = {arrays.m.data() + begin};
   const void* inputs[9];
   for (size_t k = 0; k < 9; ++k) inputs[k] = (k % 2 ? arrays.b : arrays.a).data() + begin;
   void* outs[] = {arrays.copied.data() + begin, arrays.other.data() + begin};
   kernels.reduce_sum[kFloat](inputs, 9, arrays.sum.data() + begin, length);
-  kernels.sgd_step[kFloat](inputs, 2, arrays.w.data() + begin, arrays.m.data() + begin, hyper,
-                           length);
+  const StepArguments step = {.inputs = inputs,
+                              .count = 2,
+                              .stored = arrays.w.data() + begin,
+                              .master = nullptr,
+                              .slots = slots,
+                              .scratch = nullptr,
+                              .average = nullptr,
+                              .rows = nullptr,
+                              .row_length = 0,
+                              .hyper = hyper,
+                              .length = length};
+  StepNamed(kernels, "sgdMomentum").run[kFloat](step);
   kernels.copy(arrays.sum.data() + begin, outs, 2, length * sizeof(float));
   kernels.cast[kFloat][static_cast<size_t>(Dtype::kInt32)](arrays.sum.data() + begin,
                                                            arrays.cast.data() + begin, length);

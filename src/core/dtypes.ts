@@ -4,8 +4,12 @@ import { KVStoreError, show } from './errors.js';
 export type DType =
   'float32' | 'float64' | 'float16' | 'bfloat16' | 'int8' | 'uint8' | 'int32' | 'int64';
 
-/** Typed arrays that hold tensors. The half types are held as their bits. */
-export type TensorData = Float32Array | Float64Array | Int32Array;
+/** Typed arrays of numbers that hold tensors; of the half types they hold the bits. */
+export type NumberData =
+  Float32Array | Float64Array | Uint16Array | Int8Array | Uint8Array | Int32Array;
+
+/** Typed arrays that hold tensors: int64 is held as bigints. */
+export type TensorData = NumberData | BigInt64Array;
 
 /** What the library knows of a dtype. */
 export interface DTypeInfo {
@@ -14,38 +18,48 @@ export interface DTypeInfo {
   /** How elements are held: numbers, 16-bit patterns of a float, or bigints. */
   readonly elements: 'number' | 'bits' | 'bigint';
   readonly floating: boolean;
-  /** Whether tensors of this dtype can be made. */
-  readonly supported: boolean;
 }
 
 const table: Readonly<Record<DType, DTypeInfo>> = {
-  float32: { name: 'float32', bytes: 4, elements: 'number', floating: true, supported: true },
-  float64: { name: 'float64', bytes: 8, elements: 'number', floating: true, supported: true },
-  float16: { name: 'float16', bytes: 2, elements: 'bits', floating: true, supported: false },
-  bfloat16: { name: 'bfloat16', bytes: 2, elements: 'bits', floating: true, supported: false },
-  int8: { name: 'int8', bytes: 1, elements: 'number', floating: false, supported: false },
-  uint8: { name: 'uint8', bytes: 1, elements: 'number', floating: false, supported: false },
-  int32: { name: 'int32', bytes: 4, elements: 'number', floating: false, supported: true },
-  int64: { name: 'int64', bytes: 8, elements: 'bigint', floating: false, supported: false },
+  float32: { name: 'float32', bytes: 4, elements: 'number', floating: true },
+  float64: { name: 'float64', bytes: 8, elements: 'number', floating: true },
+  float16: { name: 'float16', bytes: 2, elements: 'bits', floating: true },
+  bfloat16: { name: 'bfloat16', bytes: 2, elements: 'bits', floating: true },
+  int8: { name: 'int8', bytes: 1, elements: 'number', floating: false },
+  uint8: { name: 'uint8', bytes: 1, elements: 'number', floating: false },
+  int32: { name: 'int32', bytes: 4, elements: 'number', floating: false },
+  int64: { name: 'int64', bytes: 8, elements: 'bigint', floating: false },
 };
 
-/** Every dtype, supported or not, in the order of the table. */
+const arrays = {
+  float32: Float32Array,
+  float64: Float64Array,
+  float16: Uint16Array,
+  bfloat16: Uint16Array,
+  int8: Int8Array,
+  uint8: Uint8Array,
+  int32: Int32Array,
+  int64: BigInt64Array,
+} as const;
+
+/** Every dtype, in the order of the table. */
 export const dtypes: readonly DTypeInfo[] = Object.values(table);
 
-/** Facts about `dtype`. Throws `bad_argument` for an unknown name, `unsupported` for one to come. */
+/** Facts about `dtype`. Throws `bad_argument` for an unknown name. */
 export function dtypeInfo(dtype: unknown): DTypeInfo {
-  const info = typeof dtype === 'string' && Object.hasOwn(table, dtype) && table[dtype as DType];
-  if (!info) {
-    const names = dtypes.map((each) => each.name).join(', ');
-    throw new KVStoreError('bad_argument', `expected a dtype (${names}), got ${show(dtype)}`);
-  }
-  if (!info.supported) {
-    throw new KVStoreError(
-      'unsupported',
-      `expected dtype float32, float64 or int32, got ${info.name}: this release has no tensors of it`,
-    );
-  }
-  return info;
+  if (typeof dtype === 'string' && Object.hasOwn(table, dtype)) return table[dtype as DType];
+  const names = dtypes.map((each) => each.name).join(', ');
+  throw new KVStoreError('bad_argument', `expected a dtype (${names}), got ${show(dtype)}`);
+}
+
+/** Whether `dtype` is float16 or bfloat16, which are held as bits and computed in float32. */
+export function isHalf(dtype: DType): boolean {
+  return table[dtype].elements === 'bits';
+}
+
+/** The dtype that optimizers compute in for keys of `dtype`: float32 for the half types. */
+export function computeDtype(dtype: DType): DType {
+  return isHalf(dtype) ? 'float32' : dtype;
 }
 
 /** A view of `length` elements of `dtype` on `buffer`. */
@@ -55,22 +69,21 @@ export function viewOf(
   byteOffset: number,
   length: number,
 ): TensorData {
-  switch (dtype) {
-    case 'float32':
-      return new Float32Array(buffer, byteOffset, length);
-    case 'float64':
-      return new Float64Array(buffer, byteOffset, length);
-    case 'int32':
-      return new Int32Array(buffer, byteOffset, length);
-    default:
-      throw new KVStoreError('unsupported', `no tensors of dtype ${dtype} in this release`);
-  }
+  const Constructor = arrays[dtype] as new (
+    buffer: SharedArrayBuffer,
+    byteOffset: number,
+    length: number,
+  ) => TensorData;
+  return new Constructor(buffer, byteOffset, length);
 }
 
-/** The dtype a typed array holds, or undefined for an array that is no tensor data. */
+/** Whether `data` is the kind of typed array that holds elements of `dtype`. */
+export function holds(dtype: DType, data: unknown): data is TensorData {
+  return data instanceof arrays[dtype];
+}
+
+/** The dtype a typed array holds; undefined for bits, which could be of either half type. */
 export function dtypeOf(data: unknown): DType | undefined {
-  if (data instanceof Float32Array) return 'float32';
-  if (data instanceof Float64Array) return 'float64';
-  if (data instanceof Int32Array) return 'int32';
-  return undefined;
+  if (data instanceof Uint16Array) return undefined;
+  return dtypes.find(({ name }) => data instanceof arrays[name])?.name;
 }

@@ -1,26 +1,84 @@
-import type { TensorData } from './dtypes.js';
+import { isHalf, type DType, type NumberData, type TensorData } from './dtypes.js';
+import { codecOf } from './elements.js';
 
 /**
  * Arithmetic of tensors outside the store, element by element. Each result is computed in double
- * precision and rounded once to the dtype of `out`; integers wrap around.
+ * precision and rounded once to the dtype of `out`; integers wrap around, int64 exactly.
  */
 
-/** `out[i] = a[i] + scale * b[i]`. `out` may be `a` or `b`. */
-export function addScaled(a: TensorData, b: TensorData, scale: number, out: TensorData): void {
-  for (let i = 0; i < out.length; i++) out[i] = a[i]! + scale * b[i]!;
+/** A number, or a bigint for int64 tensors alone. */
+export type Scalar = number | bigint;
+
+/** `out[i] = a[i] + scale * b[i]`. `out` may be `a` or `b`. All are of `dtype`. */
+export function addScaled(
+  dtype: DType,
+  [a, b]: readonly [TensorData, TensorData],
+  scale: Scalar,
+  out: TensorData,
+): void {
+  if (out instanceof BigInt64Array) {
+    const [x, y, by] = [a as BigInt64Array, b as BigInt64Array, BigInt(scale)];
+    for (let i = 0; i < out.length; i++) out[i] = x[i]! + by * y[i]!;
+  } else if (isHalf(dtype)) {
+    const { get, set } = codecOf(dtype);
+    for (let i = 0; i < out.length; i++) set(out, i, get(a, i) + Number(scale) * get(b, i));
+  } else {
+    const [x, y, by] = [a as NumberData, b as NumberData, Number(scale)];
+    for (let i = 0; i < out.length; i++) out[i] = x[i]! + by * y[i]!;
+  }
 }
 
 /** `out[i] = a[i] + x`. `out` may be `a`. */
-export function addNumber(a: TensorData, x: number, out: TensorData): void {
-  for (let i = 0; i < out.length; i++) out[i] = a[i]! + x;
+export function addNumber(dtype: DType, a: TensorData, x: Scalar, out: TensorData): void {
+  if (out instanceof BigInt64Array) {
+    const [from, more] = [a as BigInt64Array, BigInt(x)];
+    for (let i = 0; i < out.length; i++) out[i] = from[i]! + more;
+  } else if (isHalf(dtype)) {
+    const { get, set } = codecOf(dtype);
+    for (let i = 0; i < out.length; i++) set(out, i, get(a, i) + Number(x));
+  } else {
+    const [from, more] = [a as NumberData, Number(x)];
+    for (let i = 0; i < out.length; i++) out[i] = from[i]! + more;
+  }
 }
 
-/** `out[i] = a[i] * b[i]`. `out` may be `a` or `b`. */
-export function multiply(a: TensorData, b: TensorData, out: TensorData): void {
-  for (let i = 0; i < out.length; i++) out[i] = a[i]! * b[i]!;
+/** `out[i] = a[i] * b[i]`. `out` may be `a` or `b`. All are of `dtype`. */
+export function multiply(
+  dtype: DType,
+  [a, b]: readonly [TensorData, TensorData],
+  out: TensorData,
+): void {
+  if (out instanceof BigInt64Array) {
+    const [x, y] = [a as BigInt64Array, b as BigInt64Array];
+    for (let i = 0; i < out.length; i++) out[i] = x[i]! * y[i]!;
+  } else if (isHalf(dtype)) {
+    const { get, set } = codecOf(dtype);
+    for (let i = 0; i < out.length; i++) set(out, i, get(a, i) * get(b, i));
+  } else {
+    const [x, y] = [a as NumberData, b as NumberData];
+    for (let i = 0; i < out.length; i++) out[i] = x[i]! * y[i]!;
+  }
 }
 
 /** `out[i] = a[i] * x`. `out` may be `a`. */
-export function multiplyNumber(a: TensorData, x: number, out: TensorData): void {
-  for (let i = 0; i < out.length; i++) out[i] = a[i]! * x;
+export function multiplyNumber(dtype: DType, a: TensorData, x: Scalar, out: TensorData): void {
+  if (out instanceof BigInt64Array) {
+    const [from, by] = [a as BigInt64Array, BigInt(x)];
+    for (let i = 0; i < out.length; i++) out[i] = from[i]! * by;
+  } else if (isHalf(dtype)) {
+    const { get, set } = codecOf(dtype);
+    for (let i = 0; i < out.length; i++) set(out, i, get(a, i) * Number(x));
+  } else {
+    const [from, by] = [a as NumberData, Number(x)];
+    for (let i = 0; i < out.length; i++) out[i] = from[i]! * by;
+  }
+}
+
+/** Every element becomes `x`. */
+export function fillWith(dtype: DType, out: TensorData, x: Scalar): void {
+  if (out instanceof BigInt64Array) return void out.fill(BigInt(x));
+  if (!isHalf(dtype)) return void out.fill(Number(x));
+  const bits = new Uint16Array(1);
+  codecOf(dtype).set(bits, 0, Number(x));
+  out.fill(bits[0]!);
 }

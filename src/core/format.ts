@@ -1,4 +1,5 @@
 import type { DType, TensorData } from './dtypes.js';
+import { codecOf } from './elements.js';
 import { sizeOf, type Shape } from './shape.js';
 
 const maxPrinted = 1000;
@@ -14,8 +15,10 @@ export function formatTensor(data: TensorData, shape: Shape, dtype: DType, devic
   const edge = Math.max(sizeOf(shape), ...shape) > maxPrinted ? edgeItems : Infinity;
   const kept = keptIndices(shape, edge);
   const strides = shape.map((_, axis) => sizeOf(shape.slice(axis + 1)));
-  const cell = cellFormat(visible(data, kept, strides));
-  const at = (offset: number): string => cell(data[offset]!);
+  const element = (offset: number): number | bigint =>
+    data instanceof BigInt64Array ? data[offset]! : codecOf(dtype).get(data, offset);
+  const cell = cellFormat(visible(kept, strides).map(element));
+  const at = (offset: number): string => cell(element(offset));
   return `${block({ kept, strides, at }, 0, 0)}\n${summary}`;
 }
 
@@ -28,21 +31,23 @@ function keptIndices(shape: Shape, edge: number): number[][] {
   });
 }
 
-function visible(data: TensorData, kept: number[][], strides: number[]): number[] {
-  const offsets = kept.reduce(
+/** Offsets of the elements that are printed. */
+function visible(kept: number[][], strides: number[]): number[] {
+  return kept.reduce(
     (all, indices, axis) =>
       all.flatMap((offset) =>
         indices.filter((i) => i >= 0).map((i) => offset + i * strides[axis]!),
       ),
     [0],
   );
-  return offsets.map((offset) => data[offset]!);
 }
 
 /** One way to print all visible numbers: at most 6 significant digits, padded to one width. */
-function cellFormat(values: readonly number[]): (x: number) => string {
-  const text = (x: number): string =>
-    Number.isInteger(x) && Math.abs(x) < 1e15 ? String(x) : String(Number(x.toPrecision(6)));
+function cellFormat(values: readonly (number | bigint)[]): (x: number | bigint) => string {
+  const text = (x: number | bigint): string =>
+    typeof x === 'bigint' || (Number.isInteger(x) && Math.abs(x) < 1e15)
+      ? String(x)
+      : String(Number(x.toPrecision(6)));
   const width = Math.max(0, ...values.map((x) => text(x).length));
   return (x) => text(x).padStart(width);
 }

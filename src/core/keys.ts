@@ -1,5 +1,5 @@
 import { KVStoreError, show, showKey } from './errors.js';
-import { Tensor } from './tensor.js';
+import { Tensor, type AnyTensor } from './tensor.js';
 
 /** Names one stored tensor: an integer from 0 up, or a non-empty string; one kind in a store. */
 export type Key = number | string;
@@ -7,7 +7,7 @@ export type Key = number | string;
 /** What a call says of one key: a push's values, a pull's outs. */
 export interface Group {
   readonly key: Key;
-  readonly tensors: Tensor[];
+  readonly tensors: AnyTensor[];
 }
 
 /** Throws `bad_key_type` unless `key` can name a tensor. */
@@ -42,7 +42,7 @@ export function keyList(keys: Key | readonly Key[]): readonly Key[] {
  */
 export function groupByKey(
   keys: Key | readonly Key[],
-  tensors: Tensor | readonly Tensor[] | readonly (Tensor | readonly Tensor[])[],
+  tensors: AnyTensor | readonly AnyTensor[] | readonly (AnyTensor | readonly AnyTensor[])[],
   what: string,
 ): Group[] {
   const list = keyList(keys);
@@ -61,8 +61,8 @@ export function groupByKey(
 /** One tensor per key, for `init` and `broadcast`. Throws as `groupByKey` does. */
 export function onePerKey(
   keys: Key | readonly Key[],
-  values: Tensor | readonly Tensor[],
-): { readonly keys: readonly Key[]; readonly values: readonly Tensor[] } {
+  values: AnyTensor | readonly AnyTensor[],
+): { readonly keys: readonly Key[]; readonly values: readonly AnyTensor[] } {
   const list = keyList(keys);
   const perKey: readonly unknown[] = Array.isArray(keys)
     ? listOf(values, list.length, 'values')
@@ -73,7 +73,7 @@ export function onePerKey(
     const message = `${showKey(key)} expected the value to be one tensor, got ${show(value)}`;
     throw new KVStoreError('bad_argument', message, { key });
   });
-  return { keys: list, values: perKey as Tensor[] };
+  return { keys: list, values: perKey as AnyTensor[] };
 }
 
 function listOf(tensors: unknown, count: number, what: string): readonly unknown[] {
@@ -85,7 +85,7 @@ function listOf(tensors: unknown, count: number, what: string): readonly unknown
   );
 }
 
-function tensorList(key: Key, tensors: unknown, what: string): readonly Tensor[] {
+function tensorList(key: Key, tensors: unknown, what: string): readonly AnyTensor[] {
   if (!Array.isArray(tensors)) {
     assertTensor(key, tensors, what);
     return [tensors];
@@ -100,10 +100,10 @@ function tensorList(key: Key, tensors: unknown, what: string): readonly Tensor[]
     );
   }
   for (const each of tensors as unknown[]) assertTensor(key, each, what);
-  return tensors as Tensor[];
+  return tensors as AnyTensor[];
 }
 
-function assertTensor(key: Key, value: unknown, what: string): asserts value is Tensor {
+function assertTensor(key: Key, value: unknown, what: string): asserts value is AnyTensor {
   if (value instanceof Tensor) return;
   throw new KVStoreError(
     'bad_argument',

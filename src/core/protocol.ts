@@ -1,6 +1,6 @@
 import type { Failure } from './errors.js';
 import type { Key } from './keys.js';
-import type { CommonOptions, OptimizerSpec } from './optimizers/optimizer.js';
+import type { OptimizerSpec } from './optimizers/optimizer.js';
 import type { TensorHandle } from './tensor.js';
 import type { Consistency } from './types.js';
 
@@ -18,6 +18,9 @@ export interface WireGroup {
   /** A pull with no tensors asks for a fresh one. */
   readonly tensors: readonly TensorHandle[];
 }
+
+/** Options of an optimizer as plain data, a schedule as its name and options. */
+export type PlainOptions = OptimizerSpec['options'];
 
 /** How new versions are made when no optimizer is set. */
 export type UpdaterSource =
@@ -37,7 +40,12 @@ interface Prioritised {
 export type RequestBody =
   | { readonly type: 'init'; readonly values: readonly WireGroup[] }
   | (Prioritised & { readonly type: 'push'; readonly push: readonly WireGroup[] })
-  | (Prioritised & { readonly type: 'pull'; readonly pull: readonly WireGroup[] })
+  | (Prioritised & {
+      readonly type: 'pull';
+      readonly pull: readonly WireGroup[];
+      /** The weights to evaluate with are asked for, see `averageOf` of the update rule. */
+      readonly average?: boolean;
+    })
   | (Prioritised & {
       readonly type: 'pushpull';
       readonly push: readonly WireGroup[];
@@ -90,7 +98,7 @@ export type FromCoordinator =
   /** These keys exist from now on. */
   | { readonly type: 'keys'; readonly keys: readonly Key[] }
   /** This optimizer is set from now on; undefined: none. */
-  | { readonly type: 'optimizer'; readonly name?: string; readonly options?: CommonOptions };
+  | { readonly type: 'optimizer'; readonly name?: string; readonly options?: PlainOptions };
 
 /** What becomes of open rounds when a device dies. */
 export type OnDeath = 'abort' | 'continue';

@@ -1,6 +1,14 @@
 import { assertDevice, cpu, showDevice, type Device } from './devices.js';
-import { dtypeInfo, dtypeOf, type DType, type TensorData } from './dtypes.js';
-import { addNumber, addScaled, multiply, multiplyNumber } from './elementwise.js';
+import { dtypeInfo, holds, type DType, type NumberData, type TensorData } from './dtypes.js';
+import { castElements, codecOf, copyElements } from './elements.js';
+import {
+  addNumber,
+  addScaled,
+  fillWith,
+  multiply,
+  multiplyNumber,
+  type Scalar,
+} from './elementwise.js';
 import { KVStoreError, show } from './errors.js';
 import { formatTensor } from './format.js';
 import { allocate } from './memory.js';
@@ -15,8 +23,15 @@ export interface TensorHandle {
   readonly data: TensorData;
 }
 
-/** Numbers to make a tensor of: flat, or nested to the depth of its shape. */
-export type NestedNumbers = number | readonly NestedNumbers[];
+/** Numbers to make a tensor of: flat, or nested to the depth of its shape. Bigints are for int64. */
+export type NestedNumbers<Element extends Scalar = number> =
+  Element | readonly NestedNumbers<Element>[];
+
+/** What an element of `Data` is in JavaScript. */
+type ElementOf<Data extends TensorData> = Data extends BigInt64Array ? bigint : number;
+
+/** A tensor of any dtype; `Tensor` alone is one whose elements are numbers or bits. */
+export type AnyTensor = Tensor<TensorData>;
 
 export interface TensorOptions {
   /** Default `float32`. */
@@ -29,14 +44,17 @@ export interface TensorOptions {
  * A dense, row-major tensor on shared memory. Devices on other threads see the same bytes: hand one
  * over with `handle()` and `Tensor.fromHandle`.
  */
-export class Tensor implements TensorHandle {
+export class Tensor<Data extends TensorData = NumberData> implements TensorHandle {
   readonly shape: Shape;
   readonly dtype: DType;
   readonly device: Device;
-  /** The elements, row by row, as a typed array on a `SharedArrayBuffer`. */
-  readonly data: TensorData;
+  /**
+   * The elements, row by row, as a typed array on a `SharedArrayBuffer`: bits in a `Uint16Array` for
+   * float16 and bfloat16, bigints for int64.
+   */
+  readonly data: Data;
 
-  private constructor({ shape, dtype, device, data }: TensorHandle) {
+  private constructor({ shape, dtype, device, data }: TensorHandle & { readonly data: Data }) {
     this.shape = shape;
     this.dtype = dtype;
     this.device = device;
@@ -46,15 +64,15 @@ export class Tensor implements TensorHandle {
   /** Wraps what another thread sent. Throws `bad_argument` for what is no tensor handle. */
   static fromHandle(handle: TensorHandle): Tensor {
     const shape = toShape((handle as Partial<TensorHandle> | null)?.shape);
-    const dtype = dtypeOf(handle.data);
-    if (!dtype || dtype !== handle.dtype || handle.data.length !== sizeOf(shape)) {
+    const { name: dtype } = dtypeInfo(handle.dtype);
+    if (!holds(dtype, handle.data) || handle.data.length !== sizeOf(shape)) {
       throw new KVStoreError('bad_argument', `expected a tensor handle, got ${show(handle)}`);
     }
     if (!(handle.data.buffer instanceof SharedArrayBuffer)) {
       throw new KVStoreError('bad_argument', 'expected tensor data on a SharedArrayBuffer');
     }
     assertDevice(handle.device);
-    return new Tensor({ shape, dtype, device: handle.device, data: handle.data });
+    return new Tensor({ shape, dtype, device: handle.device, data: handle.data as NumberData });
   }
 
   /** Number of elements. */
@@ -68,62 +86,83 @@ export class Tensor implements TensorHandle {
   }
 
   /** A new tensor `this + x`, for a number or a tensor of the same shape and dtype. */
-  add(x: Tensor | number): Tensor {
+  add(x: AnyTensor | Scalar): Tensor<Data> {
     const out = this.#like();
-    if (typeof x === 'number') addNumber(this.data, x, out.data);
-    else addScaled(this.data, this.#matching(x, 'add').data, 1, out.data);
+    if (isScalar(x)) addNumber(this.dtype, this.data, this.#scalar(x, 'add'), out.data);
+    else addScaled(this.dtype, [this.data, this.#matching(x, 'add').data], 1, out.data);
     return out;
   }
 
   /** A new tensor `this * x`, element by element. */
-  mul(x: Tensor | number): Tensor {
+  mul(x: AnyTensor | Scalar): Tensor<Data> {
     const out = this.#like();
-    if (typeof x === 'number') multiplyNumber(this.data, x, out.data);
-    else multiply(this.data, this.#matching(x, 'mul').data, out.data);
+    if (isScalar(x)) multiplyNumber(this.dtype, this.data, this.#scalar(x, 'mul'), out.data);
+    else multiply(this.dtype, [this.data, this.#matching(x, 'mul').data], out.data);
     return out;
   }
 
   /** In place: `this += scale * x`. Returns this tensor. */
-  add_(x: Tensor | number, scale = 1): this {
-    if (typeof scale !== 'number') {
-      throw new KVStoreError('bad_argument', `add_ expected a number as scale, got ${show(scale)}`);
+  add_(x: AnyTensor | Scalar, scale: Scalar = 1): this {
+    const by = this.#scalar(scale, 'add_');
+    if (isScalar(x)) {
+      const product = Number(this.#scalar(x, 'add_')) * Number(by);
+      const exact = typeof x === 'bigint' || typeof by === 'bigint';
+      addNumber(this.dtype, this.data, exact ? BigInt(x) * BigInt(by) : product, this.data);
+    } else {
+      const operands = [this.data, this.#matching(x, 'add_').data] as const;
+      addScaled(this.dtype, operands, by, this.data);
     }
-    if (typeof x === 'number') addNumber(this.data, scale * x, this.data);
-    else addScaled(this.data, this.#matching(x, 'add_').data, scale, this.data);
     return this;
   }
 
   /** In place: `this *= x`, element by element. Returns this tensor. */
-  mul_(x: Tensor | number): this {
-    if (typeof x === 'number') multiplyNumber(this.data, x, this.data);
-    else multiply(this.data, this.#matching(x, 'mul_').data, this.data);
+  mul_(x: AnyTensor | Scalar): this {
+    if (isScalar(x)) multiplyNumber(this.dtype, this.data, this.#scalar(x, 'mul_'), this.data);
+    else multiply(this.dtype, [this.data, this.#matching(x, 'mul_').data], this.data);
     return this;
   }
 
   /** In place: every element becomes `x`. Returns this tensor. */
-  fill(x: number): this {
-    if (typeof x !== 'number') {
-      throw new KVStoreError('bad_argument', `fill expected a number, got ${show(x)}`);
-    }
-    this.data.fill(x);
+  fill(x: Scalar): this {
+    fillWith(this.dtype, this.data, this.#scalar(x, 'fill'));
     return this;
   }
 
   /** In place: takes over the elements of `source`, of the same shape and dtype. */
-  copyFrom(source: Tensor): this {
-    this.data.set(this.#matching(source, 'copyFrom').data);
+  copyFrom(source: AnyTensor): this {
+    copyElements(this.#matching(source, 'copyFrom').data, this.data);
     return this;
   }
 
-  /** A copy on `device`. Throws `cuda_unavailable` where the device cannot be had. */
-  to(device: Device): Tensor {
-    return zeros(this.shape, { dtype: this.dtype, device }).copyFrom(this);
+  /**
+   * A copy in another dtype. Floats round to nearest, ties to even; integers truncate toward zero
+   * and saturate, NaN becomes 0. Throws `bad_argument`, `memory_limit`.
+   */
+  astype(dtype: 'int64'): Tensor<BigInt64Array>;
+  astype(dtype: DType): Tensor;
+  astype(dtype: DType): AnyTensor {
+    const out = zeros(this.shape, { dtype, device: this.device });
+    castElements(this.data, this.dtype, out.data, dtype);
+    return out;
   }
 
-  /** The elements as nested arrays of the tensor's shape; a scalar gives a number. */
-  toArray(): NestedNumbers {
-    const build = (axis: number, offset: number, span: number): NestedNumbers => {
-      if (axis === this.shape.length) return this.data[offset]!;
+  /** A copy on `device`. Throws `cuda_unavailable` where the device cannot be had. */
+  to(device: Device): Tensor<Data> {
+    const out = zeros(this.shape, { dtype: this.dtype, device }) as AnyTensor;
+    return out.copyFrom(this) as Tensor<Data>;
+  }
+
+  /**
+   * The elements as nested arrays of the tensor's shape, as numbers or, of int64, as bigints; a
+   * scalar gives a number.
+   */
+  toArray(): NestedNumbers<ElementOf<Data>> {
+    type Nested = NestedNumbers<ElementOf<Data>>;
+    const { get } = codecOf(this.dtype);
+    const element = (offset: number): Scalar =>
+      this.data instanceof BigInt64Array ? this.data[offset]! : get(this.data, offset);
+    const build = (axis: number, offset: number, span: number): Nested => {
+      if (axis === this.shape.length) return element(offset) as Nested;
       const inner = this.shape[axis] === 0 ? 0 : span / this.shape[axis]!;
       return Array.from({ length: this.shape[axis]! }, (_, i) =>
         build(axis + 1, offset + i * inner, inner),
@@ -134,7 +173,9 @@ export class Tensor implements TensorHandle {
 
   /** The elements as a new `Float32Array` of this thread alone. */
   toFloat32(): Float32Array {
-    return Float32Array.from(this.data);
+    const out = new Float32Array(this.size);
+    castElements(this.data, this.dtype, out, 'float32');
+    return out;
   }
 
   /** Printed like a matrix, with shape, dtype and device below. */
@@ -146,11 +187,23 @@ export class Tensor implements TensorHandle {
     return this.toString();
   }
 
-  #like(): Tensor {
-    return zeros(this.shape, { dtype: this.dtype, device: this.device });
+  #like(): Tensor<Data> {
+    const like: AnyTensor = zeros(this.shape, { dtype: this.dtype, device: this.device });
+    return like as Tensor<Data>;
   }
 
-  #matching(other: unknown, method: string): Tensor {
+  /** `x`, or `bad_argument` when it is no number for this dtype. */
+  #scalar(x: unknown, method: string): Scalar {
+    if (this.dtype === 'int64') {
+      if (typeof x === 'bigint' || Number.isSafeInteger(x)) return x as Scalar;
+      const message = `${method} of an int64 tensor expected a bigint or an integer, got ${show(x)}`;
+      throw new KVStoreError('bad_argument', message);
+    }
+    if (typeof x === 'number') return x;
+    throw new KVStoreError('bad_argument', `${method} expected a number, got ${show(x)}`);
+  }
+
+  #matching(other: unknown, method: string): AnyTensor {
     if (!(other instanceof Tensor)) {
       throw new KVStoreError('bad_argument', `${method} expected a tensor, got ${show(other)}`);
     }
@@ -166,12 +219,21 @@ export class Tensor implements TensorHandle {
         `${method} expected dtype ${this.dtype}, got ${other.dtype}`,
       );
     }
-    return other;
+    return other as AnyTensor;
   }
 }
 
-/** A tensor of zeros. Throws `bad_argument`, `unsupported`, `memory_limit` or `cuda_unavailable`. */
-export function zeros(shape: Shape | number, options: TensorOptions = {}): Tensor {
+function isScalar(x: unknown): x is Scalar {
+  return typeof x === 'number' || typeof x === 'bigint';
+}
+
+/** A tensor of zeros. Throws `bad_argument`, `memory_limit` or `cuda_unavailable`. */
+export function zeros(
+  shape: Shape | number,
+  options: TensorOptions & { readonly dtype: 'int64' },
+): Tensor<BigInt64Array>;
+export function zeros(shape: Shape | number, options?: TensorOptions): Tensor;
+export function zeros(shape: Shape | number, options: TensorOptions = {}): AnyTensor {
   assertOptions(options, ['dtype', 'device'], 'a tensor');
   const dtype = dtypeInfo(options.dtype ?? 'float32').name;
   const device = options.device ?? cpu(0);
@@ -179,72 +241,4 @@ export function zeros(shape: Shape | number, options: TensorOptions = {}): Tenso
   const checked = toShape(shape);
   const data = allocate(dtype, sizeOf(checked));
   return Tensor.fromHandle({ shape: checked, dtype, device, data });
-}
-
-/** A tensor of ones. Throws as `zeros` does. */
-export function ones(shape: Shape | number, options: TensorOptions = {}): Tensor {
-  return full(shape, 1, options);
-}
-
-/** A tensor whose elements are all `x`. Throws as `zeros` does. */
-export function full(shape: Shape | number, x: number, options: TensorOptions = {}): Tensor {
-  if (typeof x !== 'number') {
-    throw new KVStoreError('bad_argument', `full expected a number to fill with, got ${show(x)}`);
-  }
-  return zeros(shape, options).fill(x);
-}
-
-/**
- * A tensor of `data`: a number, nested arrays, or a typed array. `shape` defaults to that of the
- * nesting, `dtype` to that of a typed array and else `float32`. Throws `shape_mismatch` when the
- * count does not fit `shape` or nested rows differ in length.
- */
-export function tensor(
-  data: NestedNumbers | TensorData,
-  options: TensorOptions & { readonly shape?: Shape } = {},
-): Tensor {
-  assertOptions(options, ['dtype', 'device', 'shape'], 'tensor');
-  const typed = ArrayBuffer.isView(data);
-  if (typed && dtypeOf(data) === undefined) {
-    throw new KVStoreError(
-      'dtype_mismatch',
-      `expected a Float32Array, Float64Array or Int32Array, got ${show(data)}`,
-    );
-  }
-  const nested = typed ? [data.length] : nestedShape(data as NestedNumbers);
-  const shape = toShape(options.shape ?? nested);
-  if (sizeOf(shape) !== sizeOf(nested)) {
-    throw new KVStoreError(
-      'shape_mismatch',
-      `shape ${showShape(shape)} expected ${sizeOf(shape)} numbers, got ${sizeOf(nested)}`,
-    );
-  }
-  const dtype = options.dtype ?? (typed ? dtypeOf(data)! : 'float32');
-  const out = zeros(shape, { dtype, device: options.device ?? cpu(0) });
-  out.data.set(typed ? data : flatten(data as NestedNumbers));
-  return out;
-}
-
-function nestedShape(data: NestedNumbers): Shape {
-  if (typeof data === 'number') return [];
-  if (!Array.isArray(data)) {
-    throw new KVStoreError('bad_argument', `expected numbers or nested arrays, got ${show(data)}`);
-  }
-  const rows = data as readonly NestedNumbers[];
-  if (rows.length === 0) return [0];
-  const inner = nestedShape(rows[0]!);
-  // Not forEach, which passes over holes.
-  for (const [i, row] of rows.entries()) {
-    const shape = nestedShape(row);
-    if (sameShape(inner, shape)) continue;
-    throw new KVStoreError(
-      'shape_mismatch',
-      `nested arrays expected rows of shape ${showShape(inner)}, got ${showShape(shape)} at row ${i}`,
-    );
-  }
-  return [rows.length, ...inner];
-}
-
-function flatten(data: NestedNumbers): number[] {
-  return typeof data === 'number' ? [data] : data.flatMap(flatten);
 }

@@ -157,7 +157,7 @@ test('V1: rows of different lengths make no tensor', (t) => {
   }
 });
 
-const noNumbers: readonly unknown[] = ['1', null, undefined, 5n, {}, [1, 'a'], [[1], [null]]];
+const noNumbers: readonly unknown[] = ['1', null, undefined, [5n, 1], {}, [1, 'a'], [[1], [null]]];
 /** Arrays with a hole at this place. */
 const holes = [0, 1].map((hole) => {
   const list: unknown[] = [1, 2, 3];
@@ -171,12 +171,19 @@ for (const data of [...noNumbers, ...holes]) {
 }
 
 test('V1: tensor refuses typed arrays that it could not keep as they are', (t) => {
-  const strangers = [new Uint8Array(2), new BigInt64Array(2), new DataView(new ArrayBuffer(8))];
+  const strangers = [new Uint32Array(2), new BigUint64Array(2), new DataView(new ArrayBuffer(8))];
   for (const data of strangers) {
     t.throws(() => tensor(data as unknown as Float32Array), {
       instanceOf,
       code: 'dtype_mismatch',
-      message: `expected a Float32Array, Float64Array or Int32Array, got a value of class ${data.constructor.name}`,
+      message: `tensor expected a typed array that holds a dtype, got a value of class ${data.constructor.name}`,
+    });
+  }
+  for (const dtype of [undefined, 'float32'] as const) {
+    t.throws(() => tensor(new Uint16Array(2), dtype === undefined ? {} : { dtype }), {
+      instanceOf,
+      code: 'dtype_mismatch',
+      message: /^tensor expected dtype float16 or bfloat16 with a Uint16Array/,
     });
   }
 });

@@ -1,5 +1,6 @@
 import test from 'ava';
 import { firstDifference, guardedCopy, randoms } from '../helpers/floats.js';
+import type { StepArguments } from '../../native/kernels.js';
 import * as reference from '../../native/reference.js';
 import { everyKernels } from './support.js';
 
@@ -19,13 +20,20 @@ for (const kernels of everyKernels) {
     for (const offset of [0, 1, 3]) {
       test(`every kernel works on a ${name}: ${kernels.cpu}, offset ${offset}`, (t) => {
         const array = (seed: number) =>
-          guardedCopy(randoms(1003, seed, 'Float32Array'), offset, 'Float32Array', allocate);
+          guardedCopy(randoms(1003, seed, 'float32'), offset, 'float32', allocate);
         const [a, b, stored, momentum] = [array(1), array(2), array(3), array(4)];
         const [w, m] = [stored.data.slice(), momentum.data.slice()];
-        const hyper = { lr: 0.1, momentum: 0.9, wd: 0.1, rescaleGrad: 0.5, clipGradient: 1 };
-        reference.sgdStep([a.data, b.data], w, m, hyper);
+        const step = (w: Float32Array, m: Float32Array): StepArguments => ({
+          dtype: 'float32',
+          shape: [1003],
+          inputs: [a.data, b.data],
+          stored: w,
+          slots: [m],
+          hyper: Float64Array.of(0.5, 1, 0.1, 0, 0.1, 0.9),
+        });
+        reference.step('sgdMomentum', step(w, m));
 
-        kernels.sgdStep([a.data, b.data], stored.data, momentum.data, hyper);
+        kernels.step('sgdMomentum', step(stored.data, momentum.data));
         t.is(firstDifference(stored.data, w), -1);
         t.is(firstDifference(momentum.data, m), -1);
 
@@ -37,7 +45,7 @@ for (const kernels of everyKernels) {
         t.is(firstDifference(b.data, a.data), -1);
         t.is(firstDifference(stored.data, a.data), -1);
 
-        const truncated = guardedCopy(new Int32Array(1003), offset, 'Int32Array', allocate);
+        const truncated = guardedCopy(new Int32Array(1003), offset, 'int32', allocate);
         const expected = new Int32Array(1003);
         reference.cast(a.data, expected);
         kernels.cast(a.data, truncated.data);

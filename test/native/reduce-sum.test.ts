@@ -1,17 +1,11 @@
 import test from 'ava';
 import fc from 'fast-check';
+import type { DType } from '../../src/core/dtypes.js';
 import * as reference from '../../native/reference.js';
-import {
-  firstDifference,
-  guarded,
-  guardedCopy,
-  randoms,
-  zeros,
-  type NumberType,
-} from '../helpers/floats.js';
+import { firstDifference, guarded, guardedCopy, randoms, zeros } from '../helpers/floats.js';
 import { checkProperty, counts, everyKernels, expect, lengths, types } from './support.js';
 
-function manyInputs<T extends NumberType>(count: number, length: number, type: T) {
+function manyInputs<T extends DType>(count: number, length: number, type: T) {
   return Array.from({ length: count }, (_, k) =>
     guardedCopy(randoms(length, 1000 * count + k, type), k % 4, type),
   );
@@ -19,18 +13,18 @@ function manyInputs<T extends NumberType>(count: number, length: number, type: T
 
 for (const kernels of everyKernels) {
   for (const type of types) {
-    test(`reduceSum equals the reference: ${kernels.cpu}, ${type}`, (t) => {
+    test(`V2: reduceSum equals the reference: ${kernels.cpu}, ${type}`, (t) => {
       for (const count of counts) {
         for (const length of lengths) {
           const inputs = manyInputs(count, length, type);
           const views = inputs.map(({ data }) => data);
           const expected = zeros(length, type);
-          reference.reduceSum(views, expected);
+          reference.reduceSum(views, expected, type);
 
           const actual = guarded(length, (count + 1) % 4, type);
-          kernels.reduceSum(views, actual.data);
+          kernels.reduceSum(views, actual.data, type);
 
-          const at = firstDifference(actual.data, expected);
+          const at = firstDifference(actual.data, expected, type);
           expect(at === -1, `${count} inputs, length ${length}, element ${at}`);
           expect(actual.isIntact(), `bytes outside of out, length ${length}`);
         }
@@ -44,9 +38,9 @@ for (const kernels of everyKernels) {
           const inputs = manyInputs(count, 777, type);
           const views = inputs.map(({ data }) => data);
           const expected = zeros(777, type);
-          reference.reduceSum(views, expected);
-          kernels.reduceSum(views, views[over]!);
-          const at = firstDifference(views[over]!, expected);
+          reference.reduceSum(views, expected, type);
+          kernels.reduceSum(views, views[over]!, type);
+          const at = firstDifference(views[over]!, expected, type);
           expect(at === -1, `input ${over} of ${count}, element ${at}`);
           expect(inputs[over]!.isIntact(), `bytes outside of input ${over}`);
         }
@@ -77,10 +71,10 @@ for (const kernels of everyKernels) {
     checkProperty(t, cases, ({ type, count, length, seed }) => {
       const inputs = Array.from({ length: count }, (_, k) => randoms(length, seed + k, type));
       const expected = zeros(length, type);
-      reference.reduceSum(inputs, expected);
+      reference.reduceSum(inputs, expected, type);
       const actual = guarded(length, seed % 5, type);
-      kernels.reduceSum(inputs, actual.data);
-      expect(firstDifference(actual.data, expected) === -1, 'the sum');
+      kernels.reduceSum(inputs, actual.data, type);
+      expect(firstDifference(actual.data, expected, type) === -1, 'the sum');
       expect(actual.isIntact(), 'bytes outside of out');
     });
   });
@@ -94,8 +88,11 @@ for (const kernels of everyKernels) {
     t.throws(() => kernels.reduceSum([new Float64Array(4)], four), { message: /one type/ });
     t.throws(() => kernels.reduceSum([wide.subarray(0, 4)], wide.subarray(1, 5)), shifted);
     t.throws(() => kernels.reduceSum([four, wide.subarray(2, 6)], wide.subarray(1, 5)), shifted);
-    t.throws(() => kernels.reduceSum([new Uint8Array(4)] as never, new Uint8Array(4) as never), {
-      message: /no sum for this type/,
+    const bits = new Uint16Array(4);
+    t.throws(() => kernels.reduceSum([bits], bits), { message: /told the dtype/ });
+    t.throws(() => kernels.reduceSum([four], four, 'float64'), { message: /does not hold/ });
+    t.throws(() => kernels.reduceSum([new Uint32Array(4)] as never, new Uint32Array(4) as never), {
+      message: /told the dtype/,
     });
     t.throws(() => kernels.reduceSum([[1, 2, 3, 4]] as never, four), { message: /typed arrays/ });
     t.notThrows(() => kernels.reduceSum([wide.subarray(0, 4)], wide.subarray(4)));

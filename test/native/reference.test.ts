@@ -1,14 +1,6 @@
 import test from 'ava';
 import * as reference from '../../native/reference.js';
-import type { SgdHyper } from '../../native/kernels.js';
-
-const plain: SgdHyper = {
-  lr: 0.5,
-  momentum: 0,
-  wd: 0,
-  rescaleGrad: 1,
-  clipGradient: undefined,
-};
+import type { FloatData } from '../../src/core/optimizers/kernel.js';
 
 test('reduceSum rounds each addition to the type of the arrays', (t) => {
   // 2 ** 24 + 1 is no float32: each of the two ones is lost, which one rounding would not do.
@@ -35,51 +27,49 @@ test('reduceSum of int32 wraps around', (t) => {
   t.deepEqual([...out], [-(2 ** 31), 2 ** 31 - 1]);
 });
 
-test('sgdStep without momentum subtracts lr times the rescaled sum', (t) => {
-  const stored = Float64Array.of(10);
-  const inputs = [Float64Array.of(3), Float64Array.of(5)];
-  reference.sgdStep(inputs, stored, undefined, { ...plain, rescaleGrad: 0.25 });
-  t.is(stored[0], 10 - 0.5 * 2);
+/** One step of plain SGD with rate 0.5; `common` is rescale, clip, decay. */
+function sgdStep(
+  stored: FloatData,
+  input: FloatData,
+  common: readonly number[] = [1, Infinity, 0],
+) {
+  const dtype = stored instanceof Float64Array ? 'float64' : 'float32';
+  const hyper = Float64Array.of(...common, 0, 0.5);
+  const shape = [stored.length];
+  reference.step('sgd', { dtype, shape, inputs: [input], stored, slots: [], hyper });
+}
+
+test('a step rescales the sum, clips, and then adds the weight decay', (t) => {
+  const stored = Float64Array.of(8, 8, 8, 8);
+  sgdStep(stored, Float64Array.of(400, -400, NaN, 2), [0.25, 1, 0.25]);
+  t.deepEqual([...stored], [8 - 0.5 * (1 + 2), 8 - 0.5 * (-1 + 2), NaN, 8 - 0.5 * (0.5 + 2)]);
 });
 
-test('sgdStep with momentum adds the new momentum to the stored tensor', (t) => {
-  const stored = Float64Array.of(10);
-  const momentum = Float64Array.of(4);
-  reference.sgdStep([Float64Array.of(2)], stored, momentum, { ...plain, momentum: 0.75 });
-  t.is(momentum[0], 0.75 * 4 - 0.5 * 2);
-  t.is(stored[0], 10 + 2);
-});
-
-test('sgdStep clips before it adds the weight decay', (t) => {
-  const stored = Float64Array.of(8, 8, 8);
-  const hyper = { ...plain, wd: 0.25, clipGradient: 1 };
-  reference.sgdStep([Float64Array.of(100, -100, NaN)], stored, undefined, hyper);
-  t.deepEqual([...stored], [8 - 0.5 * (1 + 2), 8 - 0.5 * (-1 + 2), NaN]);
-});
-
-test('sgdStep clips at 0 but not at undefined, a negative number or NaN', (t) => {
-  for (const [clipGradient, expected] of [
-    [0, 0],
-    [undefined, -50],
-    [-1, -50],
-    [NaN, -50],
-  ] as const) {
-    const stored = Float64Array.of(0);
-    reference.sgdStep([Float64Array.of(100)], stored, undefined, { ...plain, clipGradient });
-    t.is(stored[0], expected, `clipGradient ${clipGradient}`);
-  }
-});
-
-test('sgdStep leaves an infinite weight alone where there is no weight decay', (t) => {
+test('a step leaves an infinite weight alone where there is no weight decay', (t) => {
   const stored = Float32Array.of(Infinity);
-  reference.sgdStep([Float32Array.of(1)], stored, undefined, plain);
+  sgdStep(stored, Float32Array.of(1));
   t.is(stored[0], Infinity);
 });
 
-test('sgdStep rounds the hyper-parameters to the type of the arrays', (t) => {
+test('a step rounds each operation and each hyper-parameter to the type of the arrays', (t) => {
   const stored = Float32Array.of(0);
-  reference.sgdStep([Float32Array.of(3)], stored, undefined, { ...plain, lr: 0.1 });
-  t.is(stored[0], -Math.fround(Math.fround(0.1) * 3));
+  sgdStep(stored, Float32Array.of(3), [0.1, Infinity, 0]);
+  t.is(stored[0], -0.5 * Math.fround(Math.fround(0.1) * 3));
+});
+
+test('the moving average follows the updated weights', (t) => {
+  const [stored, average] = [Float64Array.of(8), Float64Array.of(4)];
+  reference.step('sgd', {
+    dtype: 'float64',
+    shape: [1],
+    inputs: [Float64Array.of(4)],
+    stored,
+    slots: [],
+    average,
+    hyper: Float64Array.of(1, Infinity, 0, 0.75, 0.5),
+  });
+  t.is(stored[0], 6);
+  t.is(average[0], 0.75 * 4 + 0.25 * 6);
 });
 
 test('cast of floats to int32 truncates toward zero and saturates, NaN becomes 0', (t) => {

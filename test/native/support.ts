@@ -1,13 +1,14 @@
 import type { ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import { cpus, kernelsFor, type Kernels } from '../../native/kernels.js';
-import type { NumberType } from '../helpers/floats.js';
+import { dtypes, type DType } from '../../src/core/dtypes.js';
 
 /** The reference and every compiled copy of the kernels that this machine can run. */
 export const everyKernels: readonly Kernels[] = cpus.map(kernelsFor);
 
-export const floatTypes = ['Float32Array', 'Float64Array'] as const;
-export const types: readonly NumberType[] = [...floatTypes, 'Int32Array'];
+/** Dtypes that have update rules. */
+export const floatTypes = ['float32', 'float64', 'float16', 'bfloat16'] as const;
+export const types: readonly DType[] = dtypes.map(({ name }) => name);
 
 /** Every length that a vector loop could get wrong, then those around tiles of 2 and 8 KiB. */
 export const lengths: readonly number[] = [

@@ -1,8 +1,17 @@
 import type { ExecutionContext } from 'ava';
-import { full, optim, tensor, zeros, type KVStore, type SgdOptions } from '../../src/index.js';
+import {
+  full,
+  optim,
+  tensor,
+  zeros,
+  type KVStore,
+  type OptimizerOptions,
+} from '../../src/index.js';
 import { onEveryPlane } from '../helpers/planes.js';
 import { Random, seed } from '../helpers/random.js';
 import { rejects } from '../helpers/workers.js';
+
+type SgdOptions = OptimizerOptions['sgd'];
 
 /** One key of the independent model, in double precision. */
 interface Model {
@@ -31,6 +40,11 @@ const plain: SgdOptions = {
   clipGradient: undefined,
   lrMult: {},
   wdMult: {},
+  multiPrecision: false,
+  lazyUpdate: true,
+  beginNumUpdate: 0,
+  schedule: undefined,
+  ema: undefined,
 };
 const variants: Record<string, Partial<SgdOptions>> = {
   'lr alone': { lr: 0.05 },

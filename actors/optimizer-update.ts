@@ -1,0 +1,176 @@
+import { computeDtype, dtypeInfo, isHalf, type TensorData } from '../src/core/dtypes.js';
+import { KVStoreError, showKey } from '../src/core/errors.js';
+import type { FloatData } from '../src/core/optimizers/kernel.js';
+import { scratchLength } from '../src/core/optimizers/kernels.js';
+import {
+  momentOf,
+  type CommonOptions,
+  type Slot,
+  type Step,
+} from '../src/core/optimizers/optimizer.js';
+import { sizeOf } from '../src/core/shape.js';
+import type { Kernels } from '../native/kernels.js';
+import type { Entry } from './entry.js';
+import type { Rule } from './rule.js';
+import type { Workspace } from './workspace.js';
+
+type OptimizerRule = Rule & { readonly kind: 'optimizer' };
+
+/** Slot names of the library's own: no optimizer has one of them. */
+const masterSlot = 'master';
+const emaSlot = 'ema';
+
+/** Makes versions by an optimizer: owns what it remembers of each key, and runs its kernel. */
+export class OptimizerUpdate {
+  readonly #kernels: Kernels;
+  readonly #workspace: Workspace;
+
+  constructor(kernels: Kernels, workspace: Workspace) {
+    this.#kernels = kernels;
+    this.#workspace = workspace;
+  }
+
+  /**
+   * Checks that `rule` can update `entry`, and allocates the slots and the scratch it needs. Throws
+   * `unsupported`, `memory_limit`.
+   */
+  prepare(entry: Entry, rule: OptimizerRule): void {
+    const { key, like } = entry;
+    const compute = computeDtype(like.dtype);
+    for (const { name, shape = like.shape } of this.#slotsOf(entry, rule)) {
+      if (entry.slots.has(name)) continue;
+      const what = `slot ${name} of ${showKey(key)}`;
+      const slot = this.#workspace.reserve({ dtype: compute, length: sizeOf(shape), what, key });
+      entry.slots.set(name, slot);
+      entry.newSlots.add(name);
+    }
+    this.#scratch(entry, rule, this.#stepOf(entry, rule));
+  }
+
+  /** Sums `inputs` in order and updates the stored tensor and the slots. */
+  apply(entry: Entry, rule: OptimizerRule, inputs: readonly TensorData[]): void {
+    const { options, optimizer } = rule;
+    const { dtype, shape } = entry.like;
+    const slots = this.#slotsOf(entry, rule);
+    this.#dropOthers(entry, slots);
+    this.#fillNew(entry, slots);
+    const slot = (name: string): FloatData | undefined =>
+      entry.slots.get(name) as FloatData | undefined;
+    const step = this.#stepOf(entry, rule);
+    this.#kernels.step(step.kernel.name, {
+      dtype,
+      shape,
+      inputs,
+      stored: entry.stored,
+      master: slot(masterSlot),
+      slots: optimizer.slots(options, shape).map(({ name }) => slot(name)!),
+      scratch: this.#scratch(entry, rule, step),
+      average: slot(emaSlot),
+      hyper: hyperOf(options, step),
+    });
+    entry.count += 1;
+    entry.counters = step.counters ?? {};
+  }
+
+  /** The weights to evaluate `entry` with: the moving average, or the optimizer's own. */
+  averageOf(entry: Entry, rule: Rule): TensorData {
+    const name =
+      rule.kind !== 'optimizer'
+        ? undefined
+        : rule.options.ema === undefined
+          ? rule.optimizer.average
+          : emaSlot;
+    if (name === undefined) {
+      throw new KVStoreError(
+        'bad_argument',
+        `pull of the average of ${showKey(entry.key)} expected an optimizer that keeps one (option ` +
+          'ema, or schedulefreeadamw)',
+        { key: entry.key },
+      );
+    }
+    const slot = entry.newSlots.has(name) ? undefined : entry.slots.get(name);
+    if (slot !== undefined) return slot;
+    // Before the first update it is what the weights are.
+    const { dtype } = entry.like;
+    const compute = computeDtype(dtype);
+    const purpose = {
+      dtype: compute,
+      length: entry.stored.length,
+      what: `the average of ${showKey(entry.key)}`,
+      key: entry.key,
+    };
+    const scratch = this.#workspace.scratch(purpose)?.subarray(0, entry.stored.length);
+    if (scratch === undefined || compute === dtype) return entry.stored;
+    this.#kernels.cast(entry.stored, scratch, dtype, compute);
+    return scratch;
+  }
+
+  #stepOf({ key, like, count, counters }: Entry, { optimizer, options }: OptimizerRule): Step {
+    const known = count === 0 ? optimizer.counters : counters;
+    const target = { key, shape: like.shape, count, counters: known };
+    return optimizer.step(options, momentOf(options, target));
+  }
+
+  #slotsOf({ key, like }: Entry, { optimizer, options }: OptimizerRule): Slot[] {
+    const { dtype, shape } = like;
+    if (!dtypeInfo(dtype).floating) {
+      throw new KVStoreError(
+        'unsupported',
+        `${showKey(key)}: optimizer ${optimizer.name} expected a tensor of float32, float64, ` +
+          `float16 or bfloat16, got ${dtype}`,
+        { key },
+      );
+    }
+    try {
+      const slots = [...optimizer.slots(options, shape)];
+      if (options.multiPrecision && isHalf(dtype))
+        slots.push({ name: masterSlot, init: 'weights' });
+      if (options.ema !== undefined) slots.push({ name: emaSlot, init: 'weights' });
+      return slots;
+    } catch (error) {
+      if (!(error instanceof KVStoreError)) throw error;
+      throw new KVStoreError(error.code, `${showKey(key)}: ${error.message}`, { key });
+    }
+  }
+
+  /** Slots that were made since the last update start as they must, now that it is their turn. */
+  #fillNew(entry: Entry, slots: readonly Slot[]): void {
+    const { dtype } = entry.like;
+    for (const { name, init } of slots) {
+      if (!entry.newSlots.delete(name) || init === 'zeros') continue;
+      const source = name === masterSlot ? undefined : entry.slots.get(masterSlot);
+      if (source !== undefined && !entry.newSlots.has(masterSlot)) {
+        this.#kernels.copy(source, [entry.slots.get(name)!]);
+      } else {
+        this.#kernels.cast(entry.stored, entry.slots.get(name)!, dtype, computeDtype(dtype));
+      }
+    }
+  }
+
+  /** Forgets slots that the options no longer ask for. */
+  #dropOthers(entry: Entry, slots: readonly Slot[]): void {
+    if (entry.slots.size === slots.length) return;
+    for (const [name, data] of entry.slots) {
+      if (slots.some((slot) => slot.name === name)) continue;
+      this.#workspace.release(data);
+      entry.slots.delete(name);
+      entry.newSlots.delete(name);
+    }
+  }
+
+  #scratch({ key, like }: Entry, { options }: OptimizerRule, step: Step): FloatData | undefined {
+    const widens = isHalf(like.dtype) && !options.multiPrecision;
+    return this.#workspace.scratch({
+      dtype: computeDtype(like.dtype),
+      length: scratchLength(step.kernel, like.shape, widens),
+      what: `the scratch of ${showKey(key)}`,
+      key,
+    }) as FloatData | undefined;
+  }
+}
+
+/** The hyper-parameters of a step as kernels take them. */
+function hyperOf(options: CommonOptions, { hyper, decay = 0, clipsItself }: Step): Float64Array {
+  const clip = clipsItself === true ? undefined : options.clipGradient;
+  return Float64Array.of(options.rescaleGrad, clip ?? Infinity, decay, options.ema ?? 0, ...hyper);
+}
