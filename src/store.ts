@@ -41,10 +41,11 @@ const optionNames = ['memoryLimit', 'devices', 'onDeath', 'timeoutMs', 'coordina
  * `unsupported` or `bad_argument`.
  */
 export function createKVStore(type?: StoreTypeName, options?: KVStoreOptions): Promise<KVStore>;
-export function createKVStore<Store extends KVStoreBase = KVStoreBase>(
-  type: string,
-  options?: object,
-): Promise<Store>;
+export function createKVStore<
+  Store extends KVStoreBase = KVStoreBase,
+  // A built-in type is left to the first signature, which knows its options.
+  Name extends string = string,
+>(type: Name extends StoreTypeName ? never : Name, options?: object): Promise<Store>;
 export async function createKVStore(type = 'local', options: object = {}): Promise<KVStoreBase> {
   const registered = registeredStore(type);
   if (registered) return openRegistered(registered, type, options);
