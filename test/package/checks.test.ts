@@ -82,7 +82,7 @@ const wrongWay: readonly (readonly [string, string, string])[] = [
   ['src/core/deep/a.ts', "import type { B } from '../../../actors/b.js';", 'actors/b.ts'],
   ['src/a.ts', "export { b } from '../native/addon.js';", 'native/addon.ts'],
   ['actors/a.ts', "import {\n  b,\n  c,\n} from '../src/index.js';", 'src/index.ts'],
-  ['native/a.ts', "import { b } from '../src/core/b.js';", 'src/core/b.ts'],
+  ['native/a.ts', "import { b } from '../src/b.js';", 'src/b.ts'],
   ['examples/a.ts', "import { b } from '../src/index.js';", 'src/index.ts'],
   ['bench/a.ts', "import { b } from '../src/index.js';", 'src/index.ts'],
   ['actors/a.ts', "const b = await import('../src/index.js');", 'src/index.ts'],
