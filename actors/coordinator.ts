@@ -63,7 +63,7 @@ export class Coordinator implements Actor<ToCoordinator> {
     this.#counters = new BigInt64Array(options.status);
     this.#members = new Members(options.workers, options.onDeath);
     this.#budget = new MemoryBudget(options.memoryLimit, 'the store');
-    this.#updates = new UpdateRule(host.kernels, this.#budget);
+    this.#updates = new UpdateRule(host.kernels, this.#budget, options);
     this.#keys = new KeyTable(this.#budget);
     this.#rounds = new Rounds({
       kernels: host.kernels,

@@ -82,9 +82,9 @@ export class Rounds {
     const entry = this.#pending.get(update);
     if (entry?.pending?.id !== update || entry.pending.runner !== rank) return;
     const { input, ranks } = entry.pending;
-    this.#context.updates.finish(entry, input, failure === undefined);
+    const failed = this.#context.updates.finish(entry, input, failure);
     this.#endPending(entry);
-    this.#endRound(entry, ranks, failure);
+    this.#endRound(entry, ranks, failed);
     this.#ready.add(entry);
   }
 

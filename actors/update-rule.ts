@@ -1,13 +1,16 @@
 import type { TensorData } from '../src/core/dtypes.js';
-import { KVStoreError, showKey } from '../src/core/errors.js';
+import { fromFailure, KVStoreError, showKey, toFailure, type Failure } from '../src/core/errors.js';
 import type { MemoryBudget } from '../src/core/memory.js';
 import { changeOptions, type CommonOptions } from '../src/core/optimizers/optimizer.js';
+import type { CoordinatorOptions } from '../src/core/protocol.js';
 import { Tensor } from '../src/core/tensor.js';
 import { runUpdater } from '../src/core/updaters.js';
 import type { Kernels } from '../native/kernels.js';
 import type { Entry } from './entry.js';
+import { FiniteGuard } from './finite-guard.js';
 import { OptimizerUpdate } from './optimizer-update.js';
 import type { Rule, RuleKind } from './rule.js';
+import { runWithin } from './time-limit.js';
 import { Workspace, type Purpose } from './workspace.js';
 
 /**
@@ -18,12 +21,20 @@ export class UpdateRule {
   readonly #kernels: Kernels;
   readonly #workspace: Workspace;
   readonly #optimizers: OptimizerUpdate;
+  readonly #guard: FiniteGuard;
+  readonly #updaterTimeoutMs: number;
   #rule: Rule = { kind: 'assign', setting: 0 };
 
-  constructor(kernels: Kernels, budget: MemoryBudget) {
+  constructor(
+    kernels: Kernels,
+    budget: MemoryBudget,
+    { guard, updaterTimeoutMs = Infinity }: Pick<CoordinatorOptions, 'guard' | 'updaterTimeoutMs'>,
+  ) {
     this.#kernels = kernels;
     this.#workspace = new Workspace(budget);
     this.#optimizers = new OptimizerUpdate(kernels, this.#workspace);
+    this.#guard = new FiniteGuard(kernels, this.#workspace, guard === 'finite');
+    this.#updaterTimeoutMs = updaterTimeoutMs;
   }
 
   get rule(): Rule {
@@ -35,6 +46,7 @@ export class UpdateRule {
     this.#rule = { ...rule, setting: this.#rule.setting + 1 };
     for (const entry of entries) if (entry.isIdle) this.#adopt(entry, this.#rule);
     this.#workspace.clear();
+    this.#guard.release();
   }
 
   /**
@@ -64,11 +76,9 @@ export class UpdateRule {
     this.#prepare(entry, rule);
     switch (rule.kind) {
       case 'assign':
-        this.#kernels.reduceSum(inputs, entry.stored, entry.like.dtype);
-        return;
+        return this.#assign(entry, inputs);
       case 'optimizer':
-        this.#optimizers.apply(entry, rule, inputs);
-        return;
+        return this.#guard.protect(entry, () => this.#optimizers.apply(entry, rule, inputs));
       case 'module':
         this.#applyModule(rule, entry, inputs);
         return;
@@ -91,11 +101,23 @@ export class UpdateRule {
     return { input, scratch };
   }
 
-  /** The edited copy becomes the stored tensor, or is given up when the updater failed. */
-  finish(entry: Entry, input: TensorData, succeeded: boolean): void {
-    if (!succeeded) return this.abandon(entry, input);
+  /**
+   * The edited copy becomes the stored tensor, or is given up when the updater failed, or when the
+   * store's guard refuses it. Returns the failure, if there is one.
+   */
+  finish(entry: Entry, input: TensorData, failure: Failure | undefined): Failure | undefined {
+    if (failure !== undefined) {
+      this.abandon(entry, input);
+      return failure;
+    }
     this.#workspace.give(bufferOf(entry, 'the sum'), input);
-    [entry.stored, entry.spare] = [entry.spare!, entry.stored];
+    try {
+      this.#guard.check(entry, entry.spare!);
+    } catch (error) {
+      return toFailure(error);
+    }
+    this.#swap(entry);
+    return undefined;
   }
 
   /** Gives up an update: what an updater left open may still write its buffers, so they are gone. */
@@ -110,26 +132,44 @@ export class UpdateRule {
     return this.#optimizers.averageOf(entry, this.#rule);
   }
 
+  /** The sum replaces the stored tensor: in place, if nobody looks at it before. */
+  #assign(entry: Entry, inputs: readonly TensorData[]): void {
+    const aside = this.#guard.watches(entry);
+    this.#kernels.reduceSum(inputs, aside ? entry.spare! : entry.stored, entry.like.dtype);
+    if (!aside) return;
+    this.#guard.check(entry, entry.spare!);
+    this.#swap(entry);
+  }
+
   #applyModule(
     rule: Rule & { readonly kind: 'module' },
     entry: Entry,
     inputs: readonly TensorData[],
   ): void {
     const { input, scratch } = this.start(rule, entry, inputs);
-    let succeeded = false;
+    let failure: Failure | undefined;
     try {
+      const sum = Tensor.fromHandle(entry.handleOn(input));
       const stored = Tensor.fromHandle(entry.handleOn(scratch));
-      runUpdater(rule.updater, entry.key, Tensor.fromHandle(entry.handleOn(input)), stored);
-      succeeded = true;
-    } finally {
-      this.finish(entry, input, succeeded);
+      runWithin(this.#updaterTimeoutMs, entry.key, () =>
+        runUpdater(rule.updater, entry.key, sum, stored),
+      );
+    } catch (error) {
+      failure = toFailure(error, 'updater_error');
     }
+    failure = this.finish(entry, input, failure);
+    if (failure !== undefined) throw fromFailure(failure);
+  }
+
+  #swap(entry: Entry): void {
+    [entry.stored, entry.spare] = [entry.spare!, entry.stored];
   }
 
   /** Allocates the slots and buffers that an update by `rule` needs. */
   #prepare(entry: Entry, rule: Rule): void {
     this.#adopt(entry, rule);
-    if (rule.kind === 'caller' || rule.kind === 'module') {
+    const assignsAside = rule.kind === 'assign' && this.#guard.watches(entry);
+    if (rule.kind === 'caller' || rule.kind === 'module' || assignsAside) {
       entry.spare ??= this.#workspace.reserve(bufferOf(entry, 'the update buffer'));
     } else if (rule.kind === 'optimizer') {
       this.#optimizers.prepare(entry, rule);

@@ -35,6 +35,7 @@ export interface AddonKernels {
   ): void;
   copy(source: AnyTypedArray, outs: readonly AnyTypedArray[]): void;
   cast(source: DenseArray, out: DenseArray, from: number, to: number): void;
+  isFinite(view: DenseArray, dtype: number): boolean;
 }
 
 /** The addon, or why there is none in one sentence. */

@@ -63,6 +63,9 @@ function nativeFunctions({ forCpu, externalBuffer, steps }: Addon, cpu: Cpu): Ke
       const codes = [codeOf(resolveDtype(source, from)), codeOf(resolveDtype(out, to))] as const;
       native.cast(source, out, ...codes);
     },
+    isFinite(view, dtype) {
+      return native.isFinite(view, codeOf(resolveDtype(view, dtype)));
+    },
     unsharedView(view) {
       if (!types.isSharedArrayBuffer(view.buffer)) return view;
       if (view.length === 0) return viewOf(view, new ArrayBuffer(0));
@@ -111,6 +114,9 @@ function checked(functions: KernelFunctions): KernelFunctions {
       const [from, to] = [resolveDtype(source, saidFrom), resolveDtype(out, saidTo)];
       checkCast(source, from, out, to);
       functions.cast(source, out, from, to);
+    },
+    isFinite(view, said) {
+      return functions.isFinite(view, resolveDtype(view, said));
     },
     unsharedView(view) {
       assert(typeOf(view) in constructors, 'unsharedView takes a typed array');

@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import type { DType } from '../src/core/dtypes.js';
+import { dtypeInfo, type DType } from '../src/core/dtypes.js';
 import { castElements, codecOf, copyElements } from '../src/core/elements.js';
 import { resolveDtype } from './dtype-codes.js';
 import type { AnyTypedArray, DenseArray } from './types.js';
@@ -56,6 +56,15 @@ export function copy(source: AnyTypedArray, outs: readonly AnyTypedArray[]): voi
 /** Converts `source` to the dtype of `out`. */
 export function cast(source: DenseArray, out: DenseArray, from?: DType, to?: DType): void {
   castElements(source, resolveDtype(source, from), out, resolveDtype(out, to));
+}
+
+/** Whether all elements are finite numbers. */
+export function isFinite(view: DenseArray, said?: DType): boolean {
+  const dtype = resolveDtype(view, said);
+  if (!dtypeInfo(dtype).floating) return true;
+  const { get } = codecOf(dtype);
+  for (let i = 0; i < view.length; i++) if (!Number.isFinite(get(view, i))) return false;
+  return true;
 }
 
 /** Returns views of unshared memory as they are; only the addon can make one of shared memory. */

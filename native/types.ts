@@ -59,6 +59,11 @@ export interface KernelFunctions {
    */
   cast(source: DenseArray, out: DenseArray, from?: DType, to?: DType): void;
   /**
+   * Whether no element is a NaN or an infinity; true for integers. Stops early at the first. `dtype`
+   * is needed for a `Uint16Array` only.
+   */
+  isFinite(view: DenseArray, dtype?: DType): boolean;
+  /**
    * The same elements in a typed array whose buffer is no `SharedArrayBuffer`, for libraries that
    * refuse those. Writes are seen both ways; the shared memory lives as long as the result.
    */

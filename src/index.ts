@@ -19,7 +19,7 @@ export type { ErrorCode } from './core/errors.js';
 export type { Key } from './core/keys.js';
 export type { CommonOptions, OptimizerSpec } from './core/optimizers/optimizer.js';
 export type { Optim, OptimizerName, OptimizerOptions } from './core/optimizers/registry.js';
-export type { OnDeath } from './core/protocol.js';
+export type { Guard, OnDeath } from './core/protocol.js';
 export type { PlateauSchedule, Schedule, ScheduleOptions } from './core/schedules/index.js';
 export type { Shape } from './core/shape.js';
 export type { StoreTypeName } from './core/types.js';

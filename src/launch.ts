@@ -1,10 +1,10 @@
 import { DeviceGroup, type DeviceEvent } from '../actors/device-group.js';
 import { describe, KVStoreError, show } from './core/errors.js';
 import { assertOptions, count } from './core/options.js';
-import type { OnDeath } from './core/protocol.js';
+import type { Guard, OnDeath } from './core/protocol.js';
 import { storeType } from './core/types.js';
 import { packTensors, unpackTensors } from './marshal.js';
-import { commonSettings } from './store.js';
+import { commonOptionNames, commonSettings } from './store.js';
 import type { ProgramStart } from './worker-program.js';
 
 /** Options of `launch`. */
@@ -21,6 +21,10 @@ export interface LaunchOptions {
   readonly onDeath?: OnDeath;
   /** How long a call may wait for other devices, in milliseconds. Default 300,000. */
   readonly timeoutMs?: number;
+  /** As for `createKVStore`. */
+  readonly guard?: Guard;
+  /** As for `createKVStore`. */
+  readonly updaterTimeoutMs?: number;
 }
 
 /** Something that happened in a group. */
@@ -37,8 +41,6 @@ export interface WorkerGroup<Result = unknown> extends AsyncIterable<GroupEvent>
   stop(): Promise<void>;
 }
 
-const optionNames = ['devices', 'type', 'args', 'memoryLimit', 'onDeath', 'timeoutMs'];
-
 /**
  * Starts one thread per device, each running the program that the module at `url` exports (see
  * `defineWorker`), around one store. Rejects with `bad_argument`, `unknown_type`, `unsupported`.
@@ -47,7 +49,7 @@ export async function launch<Result = unknown>(
   url: URL | string,
   options: LaunchOptions,
 ): Promise<WorkerGroup<Result>> {
-  assertOptions(options, optionNames, 'launch');
+  assertOptions(options, ['devices', 'type', 'args', ...commonOptionNames], 'launch');
   if (!(url instanceof URL) && !(typeof url === 'string' && URL.canParse(url))) {
     throw new KVStoreError(
       'bad_argument',

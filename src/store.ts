@@ -3,7 +3,7 @@ import { KVStoreError, show } from './core/errors.js';
 import { statusBytes } from './core/layout.js';
 import { machineBytes } from './core/memory.js';
 import { assertOptions, count, positive } from './core/options.js';
-import type { CoordinatorOptions, OnDeath } from './core/protocol.js';
+import type { CoordinatorOptions, Guard, OnDeath } from './core/protocol.js';
 import { storeType, type StoreType, type StoreTypeName } from './core/types.js';
 import { KVStore, type PlaneHandlers } from './kv-store.js';
 import type { KVStoreBase } from './kv-store-base.js';
@@ -20,6 +20,16 @@ export interface KVStoreOptions {
   /** How long a call may wait for other devices, in milliseconds. Default 300,000. */
   readonly timeoutMs?: number;
   /**
+   * `finite`: an update whose result holds a NaN or an infinity is refused with `updater_error`, and
+   * everything stays as it was. Costs a look at each result, and a copy. Default: nothing is refused.
+   */
+  readonly guard?: Guard;
+  /**
+   * How long the module of `setUpdater` may take for one update, in milliseconds, before it is
+   * stopped. Default 60,000, and never more than `timeoutMs`.
+   */
+  readonly updaterTimeoutMs?: number;
+  /**
    * Where the coordinator runs: on a thread of its own (default), or `inline` on the caller's
    * thread, which saves the hop but makes the caller wait while large tensors are summed.
    */
@@ -32,7 +42,14 @@ export interface CommonSettings {
   readonly coordinator: CoordinatorOptions;
 }
 
-const optionNames = ['memoryLimit', 'devices', 'onDeath', 'timeoutMs', 'coordinator'];
+/** Names of the options that stores and groups share. */
+export const commonOptionNames = [
+  'memoryLimit',
+  'onDeath',
+  'timeoutMs',
+  'guard',
+  'updaterTimeoutMs',
+] as const;
 
 /**
  * Opens a store for one caller. A `dist_*` type made here is a group of one; many workers come from
@@ -53,7 +70,7 @@ export async function createKVStore(type = 'local', options: object = {}): Promi
 }
 
 async function openBuiltIn(checkedType: StoreType, options: KVStoreOptions): Promise<KVStore> {
-  assertOptions(options, optionNames, 'createKVStore');
+  assertOptions(options, [...commonOptionNames, 'devices', 'coordinator'], 'createKVStore');
   const { timeoutMs, coordinator } = commonSettings(checkedType, 1, options);
   const where = options.coordinator ?? 'thread';
   if (where !== 'thread' && where !== 'inline') {
@@ -80,7 +97,7 @@ async function openBuiltIn(checkedType: StoreType, options: KVStoreOptions): Pro
 export function commonSettings(
   type: StoreType,
   workers: number,
-  options: Pick<KVStoreOptions, 'memoryLimit' | 'onDeath' | 'timeoutMs'>,
+  options: Pick<KVStoreOptions, (typeof commonOptionNames)[number]>,
 ): CommonSettings {
   const onDeath: string = options.onDeath ?? 'abort';
   if (onDeath === 'restart') {
@@ -92,12 +109,20 @@ export function commonSettings(
       `onDeath expected "abort" or "continue", got ${show(onDeath)}`,
     );
   }
+  const { guard } = options;
+  if (guard !== undefined && guard !== 'finite') {
+    throw new KVStoreError('bad_argument', `guard expected "finite", got ${show(guard)}`);
+  }
+  const timeoutMs = positive(options.timeoutMs ?? 300_000, 'timeoutMs');
+  const updaterTimeoutMs = positive(options.updaterTimeoutMs ?? 60_000, 'updaterTimeoutMs');
   return {
-    timeoutMs: positive(options.timeoutMs ?? 300_000, 'timeoutMs'),
+    timeoutMs,
     coordinator: {
       workers,
       consistency: type.consistency,
       onDeath,
+      guard,
+      updaterTimeoutMs: Math.min(updaterTimeoutMs, timeoutMs),
       memoryLimit: positive(options.memoryLimit ?? machineBytes(), 'memoryLimit'),
       status: new SharedArrayBuffer(statusBytes),
     },

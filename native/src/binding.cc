@@ -68,6 +68,13 @@ void Cast(const Napi::CallbackInfo& info) {
   kernel(source.data, out.data, out.length);
 }
 
+// isFinite(view, dtype): a boolean
+Napi::Value IsFinite(const Napi::CallbackInfo& info) {
+  const View view = ViewOf(info.Env(), info[0]);
+  const auto kernel = Table(info).is_finite[NumberAt(info, 1)];
+  return Napi::Boolean::New(info.Env(), kernel(view.data, view.length));
+}
+
 // externalBuffer(view): an ArrayBuffer over the bytes of a non-empty view of shared memory. It does
 // not keep that memory: the caller must, until this buffer is collected.
 Napi::Value ExternalBuffer(const Napi::CallbackInfo& info) {
@@ -88,6 +95,7 @@ Napi::Value ForCpu(const Napi::CallbackInfo& info) {
     kernels["step"] = Napi::Function::New<Step>(info.Env(), "step", table);
     kernels["copy"] = Napi::Function::New<Copy>(info.Env(), "copy", table);
     kernels["cast"] = Napi::Function::New<Cast>(info.Env(), "cast", table);
+    kernels["isFinite"] = Napi::Function::New<IsFinite>(info.Env(), "isFinite", table);
     return kernels;
   }
   return info.Env().Undefined();

@@ -18,11 +18,13 @@ struct KernelTable {
   using ReduceSum = void (*)(const void* const* inputs, size_t count, void* out, size_t length);
   using Copy = void (*)(const void* source, void* const* outs, size_t count, size_t bytes);
   using Cast = void (*)(const void* source, void* out, size_t length);
+  using IsFinite = bool (*)(const void* source, size_t length);
 
   ReduceSum reduce_sum[kDtypeCount];
   Copy copy;
   Cast cast[kDtypeCount][kDtypeCount];  // [from][to]
-  const StepKernel* steps;              // see steps.h
+  IsFinite is_finite[kDtypeCount];
+  const StepKernel* steps;  // see steps.h
   const size_t* step_count;
 };
 

@@ -2,6 +2,7 @@
 
 #include "cast.h"
 #include "copy.h"
+#include "is_finite.h"
 #include "kernels.h"
 #include "level.h"
 #include "reduce_sum.h"
@@ -11,6 +12,7 @@ namespace tensorkv::TENSORKV_LEVEL {
 
 #define TENSORKV_REDUCE_SUM(T) ReduceSum<T>
 #define TENSORKV_CAST_TO(T) Cast<From, T>
+#define TENSORKV_IS_FINITE(T) IsFinite<T>
 
 // The casts from one type to each, in the order of Dtype.
 template <typename From>
@@ -25,6 +27,7 @@ const KernelTable kTable = {
     .reduce_sum = {TENSORKV_DTYPES(TENSORKV_REDUCE_SUM)},
     .copy = Copy,
     .cast = {TENSORKV_DTYPES(TENSORKV_CASTS)},
+    .is_finite = {TENSORKV_DTYPES(TENSORKV_IS_FINITE)},
     .steps = kSteps,
     .step_count = &kStepCount,
 };

@@ -12,6 +12,7 @@ int main() {
     tensorkv::test::TestSteps(*kernels);
     tensorkv::test::TestCopy(*kernels);
     tensorkv::test::TestCast(*kernels);
+    tensorkv::test::TestIsFinite(*kernels);
     tensorkv::test::TestThreads(*kernels);
     std::printf("%s ok  ", tensorkv::NameOf(cpu));
   }

@@ -9,6 +9,7 @@ void TestReduceSum(const KernelTable& kernels);
 void TestSteps(const KernelTable& kernels);
 void TestCopy(const KernelTable& kernels);
 void TestCast(const KernelTable& kernels);
+void TestIsFinite(const KernelTable& kernels);
 
 // Several threads run the kernels on ranges of shared arrays that touch but do not overlap.
 void TestThreads(const KernelTable& kernels);

@@ -103,6 +103,9 @@ export type FromCoordinator =
 /** What becomes of open rounds when a device dies. */
 export type OnDeath = 'abort' | 'continue';
 
+/** What a new version must be to be published: `finite` wants no NaN and no infinity in it. */
+export type Guard = 'finite';
+
 /** How a coordinator behaves, fixed when its store is made. */
 export interface CoordinatorOptions {
   /** Ranks 0 .. workers - 1 are live from the start. */
@@ -111,6 +114,10 @@ export interface CoordinatorOptions {
   readonly onDeath: OnDeath;
   /** Bytes that stored tensors, slots and scratch may take. */
   readonly memoryLimit: number;
+  /** Default: any version is published. */
+  readonly guard?: Guard | undefined;
+  /** How long an updater module may take for one update, in milliseconds. Default: for ever. */
+  readonly updaterTimeoutMs?: number;
   /** The status block of layout.ts. */
   readonly status: SharedArrayBuffer;
 }

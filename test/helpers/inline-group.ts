@@ -3,7 +3,7 @@ import { InlineCoordinator } from '../../actors/inline-coordinator.js';
 import { sharedPlane } from '../../actors/plane.js';
 import { KVStore } from '../../src/kv-store.js';
 import { statusBytes } from '../../src/core/layout.js';
-import type { OnDeath } from '../../src/core/protocol.js';
+import type { Guard, OnDeath } from '../../src/core/protocol.js';
 import { storeType } from '../../src/core/types.js';
 
 export interface InlineGroupOptions {
@@ -12,6 +12,7 @@ export interface InlineGroupOptions {
   readonly onDeath?: OnDeath;
   readonly timeoutMs?: number;
   readonly memoryLimit?: number;
+  readonly guard?: Guard;
 }
 
 /**
@@ -29,12 +30,13 @@ export class InlineGroup {
 
   /** A group that ends with the test. */
   static async open(t: ExecutionContext, options: InlineGroupOptions): Promise<InlineGroup> {
-    const { workers, onDeath = 'abort', timeoutMs = 300_000, memoryLimit = 2 ** 30 } = options;
+    const { workers, guard, onDeath = 'abort', timeoutMs = 300_000 } = options;
+    const { memoryLimit = 2 ** 30 } = options;
     const type = storeType(options.type ?? 'dist_sync');
     const status = new SharedArrayBuffer(statusBytes);
     const { consistency } = type;
     const coordinator = new InlineCoordinator(
-      { workers, consistency, onDeath, memoryLimit, status },
+      { workers, consistency, onDeath, guard, memoryLimit, status },
       { automatic: false },
     );
     t.teardown(() => coordinator.stop());

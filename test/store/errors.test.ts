@@ -228,6 +228,10 @@ onEveryPlane('unknown_type, unsupported, bad_argument: no store is made', async 
     { devices: 0 },
     { devices: 1.5 },
     { onDeath: 'ignore' },
+    { guard: 'infinite' },
+    { guard: true },
+    { updaterTimeoutMs: 0 },
+    { updaterTimeoutMs: '1' },
     { colour: 'red' },
   ];
   for (const each of options as never[]) {

@@ -104,6 +104,8 @@ test.serial('launch refuses bad arguments before it starts anything', async (t) 
     [url, { devices: 2, onDeath: 'restart' }, 'unsupported', ['restart']],
     [url, { devices: 2, onDeath: 'cry' }, 'bad_argument', ['abort', '"cry"']],
     [url, { devices: 2, timeoutMs: 0 }, 'bad_argument', ['timeoutMs', 'got 0']],
+    [url, { devices: 2, guard: 'none' }, 'bad_argument', ['guard', '"none"']],
+    [url, { devices: 2, updaterTimeoutMs: -1 }, 'bad_argument', ['updaterTimeoutMs', '-1']],
     [url, { devices: 2, memoryLimit: NaN }, 'bad_argument', ['memoryLimit', 'NaN']],
     ['worker.js', { devices: 2 }, 'bad_argument', ['URL', '"worker.js"']],
     [undefined, { devices: 2 }, 'bad_argument', ['URL', 'undefined']],
