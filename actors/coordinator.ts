@@ -1,40 +1,28 @@
 import { fromFailure, KVStoreError, showKey, toFailure, type Failure } from '../src/core/errors.js';
-import { statusCounter, statusWord } from '../src/core/layout.js';
 import { MemoryBudget } from '../src/core/memory.js';
 import { plainOptions } from '../src/core/optimizers/optimizer.js';
 import { optimizerNamed } from '../src/core/optimizers/registry.js';
 import type {
   CoordinatorOptions,
-  FromCoordinator,
   PlainOptions,
   Rank,
   Request,
   ToCoordinator,
 } from '../src/core/protocol.js';
 import type { Consistency } from '../src/core/types.js';
-import type { Updater } from '../src/core/updaters.js';
-import type { Kernels } from '../native/kernels.js';
 import type { Actor } from './actor.js';
 import { Collective } from './collective.js';
+import type { CoordinatorHost, LoadedUpdater } from './coordinator-needs.js';
 import type { Entry, EntryTicket } from './entry.js';
 import { KeyTable } from './key-table.js';
 import { Members } from './members.js';
+import { Pins } from './pins.js';
+import { Pulls } from './pulls.js';
 import { Rounds, timedOut } from './rounds.js';
+import { StatusBlock } from './status.js';
 import { Ticket, type CallRequest } from './ticket.js';
 import type { RuleKind } from './rule.js';
 import { UpdateRule } from './update-rule.js';
-
-/** What a coordinator needs of whatever runs it. */
-export interface CoordinatorHost {
-  readonly kernels: Kernels;
-  /** Sends to a device; a message to one that is gone is dropped. */
-  send(to: Rank, message: FromCoordinator): void;
-  /** Imports an updater module, then calls `loaded` with its default export or the failure. */
-  loadUpdater(url: string, loaded: (outcome: LoadedUpdater) => void): void;
-}
-
-/** What came of loading an updater module. */
-export type LoadedUpdater = { readonly updater: Updater } | { readonly failure: Failure };
 
 /**
  * Owns every stored tensor and makes the pushes of each key one sequence. This is the reference: the
@@ -52,27 +40,27 @@ export class Coordinator implements Actor<ToCoordinator> {
   readonly #collective: Collective;
   /** Requests that are not answered. */
   readonly #open = new Set<EntryTicket>();
-  readonly #words: Int32Array;
-  readonly #counters: BigInt64Array;
+  readonly #status: StatusBlock;
   readonly #budget: MemoryBudget;
+  readonly #pins: Pins;
 
   constructor(options: CoordinatorOptions, host: CoordinatorHost) {
     this.#host = host;
     this.#consistency = options.consistency;
-    this.#words = new Int32Array(options.status);
-    this.#counters = new BigInt64Array(options.status);
+    this.#status = new StatusBlock(options.status);
     this.#members = new Members(options.workers, options.onDeath);
     this.#budget = new MemoryBudget(options.memoryLimit, 'the store');
-    this.#updates = new UpdateRule(host.kernels, this.#budget, options);
+    this.#pins = new Pins(this.#budget);
+    this.#updates = new UpdateRule(host.kernels, this.#budget, this.#pins, options);
     this.#keys = new KeyTable(this.#budget);
     this.#rounds = new Rounds({
-      kernels: host.kernels,
       members: this.#members,
       consistency: options.consistency,
       updates: this.#updates,
+      pulls: new Pulls(host.kernels, this.#updates, this.#pins),
       send: host.send.bind(host),
       settle: (ticket) => this.#answer(ticket, ticket.failure),
-      applied: () => (this.#counters[statusCounter.updates]! += 1n),
+      applied: () => this.#status.addUpdate(),
     });
     this.#collective = new Collective(this.#members, (ticket) => this.#run(ticket));
     this.#publish();
@@ -91,6 +79,8 @@ export class Coordinator implements Actor<ToCoordinator> {
   #handle(from: Rank, message: ToCoordinator): void {
     if (message.type === 'updated') {
       this.#rounds.updated(from, message);
+    } else if (message.type === 'release') {
+      this.#pins.release(from, message.pins);
     } else if (message.type === 'leave') {
       this.#leave(from, message);
     } else if (!this.#members.isLive(from)) {
@@ -123,6 +113,7 @@ export class Coordinator implements Actor<ToCoordinator> {
   depart(rank: Rank, cause: string | undefined): void {
     if (!this.#members.depart(rank, cause)) return;
     for (const ticket of this.#collective.departed(rank)) this.#open.delete(ticket);
+    this.#pins.departed(rank);
     this.#rounds.departed(rank, this.#keys.entries());
     this.#collective.review((ticket, error) => this.#fail(ticket, error));
     this.#goOn();
@@ -291,10 +282,7 @@ export class Coordinator implements Actor<ToCoordinator> {
 
   #answer(ticket: EntryTicket, failure: Failure | undefined): void {
     if (!this.#open.delete(ticket)) return;
-    const { id } = ticket.request;
-    if (failure !== undefined) return this.#host.send(ticket.rank, { type: 'failed', id, failure });
-    const fresh = ticket.fresh.length === 0 ? {} : { fresh: ticket.fresh };
-    this.#host.send(ticket.rank, { type: 'done', id, ...fresh });
+    this.#host.send(ticket.rank, ticket.answer(failure));
   }
 
   #goOn(): void {
@@ -304,10 +292,12 @@ export class Coordinator implements Actor<ToCoordinator> {
 
   /** Writes the status block, which devices read without asking. */
   #publish(): void {
-    Atomics.store(this.#words, statusWord.live, this.#members.live().length);
-    Atomics.store(this.#words, statusWord.dead, this.#members.deadCount);
-    Atomics.store(this.#words, statusWord.keys, this.#keys.size);
-    Atomics.store(this.#counters, statusCounter.bytes, BigInt(this.#budget.usedBytes));
+    this.#status.publish({
+      live: this.#members.live().length,
+      dead: this.#members.deadCount,
+      keys: this.#keys.size,
+      bytes: this.#budget.usedBytes,
+    });
   }
 }
 

@@ -1,5 +1,5 @@
 import { allocate, type MemoryBudget } from '../src/core/memory.js';
-import { dtypeInfo, type DType } from '../src/core/dtypes.js';
+import { dtypeInfo, viewOf, type DType } from '../src/core/dtypes.js';
 import { copyElements } from '../src/core/elements.js';
 import { KVStoreError, showKey } from '../src/core/errors.js';
 import type { Key } from '../src/core/keys.js';
@@ -119,7 +119,7 @@ export class KeyTable {
         const like = tensors[0]!;
         const stored = allocate(like.dtype, like.data.length);
         copyElements(like.data, stored);
-        const entry = new Entry(key, this.#entries.size + i, { ...like, data: stored }, stored);
+        const entry = new Entry(key, this.#entries.size + i, withoutData(like), stored);
         entry.initialised.add(0);
         return entry;
       });
@@ -138,6 +138,13 @@ export class KeyTable {
       { key: stranger },
     );
   }
+}
+
+const noMemory = new SharedArrayBuffer(0);
+
+/** What `like` says beside the elements: it is kept as long as its key, and must not keep them. */
+function withoutData(like: TensorHandle): TensorHandle {
+  return { ...like, data: viewOf(like.dtype, noMemory, 0, 0) };
 }
 
 function kindOf(key: Key): 'number' | 'string' {

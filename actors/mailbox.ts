@@ -2,6 +2,7 @@ import { fromFailure, KVStoreError, type Failure } from '../src/core/errors.js';
 import {
   monotonicMs,
   type FromCoordinator,
+  type Released,
   type RequestBody,
   type ToCoordinator,
 } from '../src/core/protocol.js';
@@ -81,6 +82,11 @@ export class Mailbox {
       else this.#queue.push(waiting);
       this.#keepWatch();
     });
+  }
+
+  /** Sends what has no answer; nothing once the mailbox is closed. */
+  tell(message: Released): void {
+    if (!this.#closed) this.#post(message);
   }
 
   /** Rejects all that is unanswered, and every later request, with `error`. */

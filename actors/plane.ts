@@ -13,6 +13,8 @@ import { CoordinatorSupervisor } from './supervisor.js';
 export interface Plane {
   /** Sends a request; requests of one device take effect on a key in the order they were made. */
   request(body: RequestBody): Promise<Done>;
+  /** Ends the pins of views, see `PinnedTensor`. */
+  release(pins: readonly number[]): void;
   readonly inFlight: number;
   /** Ends everything that the plane started. Unanswered requests reject with `closed`. */
   stop(): Promise<void>;
@@ -57,6 +59,7 @@ export function portPlane(port: MessagePort, options: PlaneOptions): Plane {
 function planeOn(mailbox: Mailbox, end: () => Promise<void>): Plane {
   return {
     request: (body) => mailbox.request(body),
+    release: (pins) => mailbox.tell({ type: 'release', pins }),
     get inFlight() {
       return mailbox.inFlight;
     },

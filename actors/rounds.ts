@@ -1,11 +1,10 @@
-import { computeDtype, type TensorData } from '../src/core/dtypes.js';
+import type { TensorData } from '../src/core/dtypes.js';
 import { KVStoreError, showKey, toFailure, type Failure } from '../src/core/errors.js';
-import { allocate } from '../src/core/memory.js';
 import type { Consistency } from '../src/core/types.js';
 import type { FromCoordinator, Rank, Updated, WireGroup } from '../src/core/protocol.js';
-import type { Kernels } from '../native/kernels.js';
-import type { Entry, EntryTicket, PullPart } from './entry.js';
+import type { Entry, EntryTicket } from './entry.js';
 import type { Members } from './members.js';
+import type { Pulls } from './pulls.js';
 import { ReadyQueue } from './ready-queue.js';
 import type { Rule } from './rule.js';
 import type { UpdateRule } from './update-rule.js';
@@ -15,10 +14,10 @@ const maxPendingUpdates = 64;
 
 /** What rounds need of the coordinator around them. */
 export interface RoundsContext {
-  readonly kernels: Kernels;
   readonly members: Members;
   readonly consistency: Consistency;
   readonly updates: UpdateRule;
+  readonly pulls: Pulls;
   /** Sends to a device. */
   send(to: Rank, message: FromCoordinator): void;
   /** Called once for each ticket whose parts have all ended. */
@@ -245,31 +244,8 @@ export class Rounds {
     for (let head = entry.head(rank); head?.kind === 'pull'; head = entry.head(rank)) {
       if (!head.ticket.mayPull) return;
       entry.pop(rank);
-      head.ticket.endPull(this.#pull(entry, head));
+      head.ticket.endPull(this.#context.pulls.serve(entry, head));
       if (head.ticket.isSettled) this.#context.settle(head.ticket);
-    }
-  }
-
-  /** Writes the stored tensor to the outs, unless a push of the same call failed. */
-  #pull(entry: Entry, { ticket, outs, freshIndex, average }: PullPart): Failure | undefined {
-    if (ticket.failure !== undefined) return undefined;
-    const { kernels, updates } = this.#context;
-    try {
-      const source = average ? updates.averageOf(entry) : entry.stored;
-      const dtype = source === entry.stored ? entry.like.dtype : computeDtype(entry.like.dtype);
-      const same = outs.filter((out) => out.dtype === dtype).map((out) => out.data);
-      const others = outs.filter((out) => out.dtype !== dtype);
-      if (outs.length === 0) {
-        const fresh = entry.handleOn(allocate(entry.like.dtype, source.length));
-        ticket.fresh[freshIndex] = fresh;
-        if (fresh.dtype === dtype) same.push(fresh.data);
-        else others.push(fresh);
-      }
-      if (same.length > 0) kernels.copy(source, same);
-      for (const out of others) kernels.cast(source, out.data, dtype, out.dtype);
-      return undefined;
-    } catch (error) {
-      return toFailure(error);
     }
   }
 }

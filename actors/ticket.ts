@@ -1,5 +1,5 @@
 import type { Failure } from '../src/core/errors.js';
-import type { Rank, Request } from '../src/core/protocol.js';
+import type { FromCoordinator, PinnedTensor, Rank, Request } from '../src/core/protocol.js';
 import type { TensorHandle } from '../src/core/tensor.js';
 
 /** A request that can wait; to leave is carried out at once. */
@@ -18,6 +18,9 @@ export class Ticket<Entry> {
   readonly entries = new Set<Entry>();
   /** Tensors made for pulls without an out, in order of the request's groups. */
   readonly fresh: TensorHandle[] = [];
+  /** Whether a pull asks for views; then `views` holds them instead. */
+  readonly wantsViews: boolean;
+  readonly views: PinnedTensor[] = [];
   failure: Failure | undefined;
   #openPushes = 0;
   #openPulls = 0;
@@ -25,6 +28,7 @@ export class Ticket<Entry> {
   constructor(rank: Rank, request: CallRequest) {
     this.rank = rank;
     this.request = request;
+    this.wantsViews = request.type === 'pull' && request.view === true;
     this.priority = ('priority' in request ? request.priority : undefined) ?? 0;
   }
 
@@ -35,6 +39,15 @@ export class Ticket<Entry> {
 
   get isSettled(): boolean {
     return this.#openPushes === 0 && this.#openPulls === 0;
+  }
+
+  /** What its device is told once it has ended. */
+  answer(failure: Failure | undefined): FromCoordinator {
+    const { id } = this.request;
+    if (failure !== undefined) return { type: 'failed', id, failure };
+    const fresh = this.fresh.length === 0 ? {} : { fresh: this.fresh };
+    const views = this.views.length === 0 ? {} : { views: this.views };
+    return { type: 'done', id, ...fresh, ...views };
   }
 
   addPush(entry: Entry): void {

@@ -9,6 +9,7 @@ import type { Kernels } from '../native/kernels.js';
 import type { Entry } from './entry.js';
 import { FiniteGuard } from './finite-guard.js';
 import { OptimizerUpdate } from './optimizer-update.js';
+import type { Pins } from './pins.js';
 import type { Rule, RuleKind } from './rule.js';
 import { runWithin } from './time-limit.js';
 import { Workspace, type Purpose } from './workspace.js';
@@ -19,6 +20,7 @@ import { Workspace, type Purpose } from './workspace.js';
  */
 export class UpdateRule {
   readonly #kernels: Kernels;
+  readonly #pins: Pins;
   readonly #workspace: Workspace;
   readonly #optimizers: OptimizerUpdate;
   readonly #guard: FiniteGuard;
@@ -28,9 +30,11 @@ export class UpdateRule {
   constructor(
     kernels: Kernels,
     budget: MemoryBudget,
+    pins: Pins,
     { guard, updaterTimeoutMs = Infinity }: Pick<CoordinatorOptions, 'guard' | 'updaterTimeoutMs'>,
   ) {
     this.#kernels = kernels;
+    this.#pins = pins;
     this.#workspace = new Workspace(budget);
     this.#optimizers = new OptimizerUpdate(kernels, this.#workspace);
     this.#guard = new FiniteGuard(kernels, this.#workspace, guard === 'finite');
@@ -78,6 +82,7 @@ export class UpdateRule {
       case 'assign':
         return this.#assign(entry, inputs);
       case 'optimizer':
+        this.#detach(entry);
         return this.#guard.protect(entry, () => this.#optimizers.apply(entry, rule, inputs));
       case 'module':
         this.#applyModule(rule, entry, inputs);
@@ -132,9 +137,10 @@ export class UpdateRule {
     return this.#optimizers.averageOf(entry, this.#rule);
   }
 
-  /** The sum replaces the stored tensor: in place, if nobody looks at it before. */
+  /** The sum replaces the stored tensor: in place, if no view and no guard looks at it. */
   #assign(entry: Entry, inputs: readonly TensorData[]): void {
-    const aside = this.#guard.watches(entry);
+    const aside = this.#guard.watches(entry) || this.#pins.isPinned(entry.stored);
+    if (aside) this.#prepareSpare(entry);
     this.#kernels.reduceSum(inputs, aside ? entry.spare! : entry.stored, entry.like.dtype);
     if (!aside) return;
     this.#guard.check(entry, entry.spare!);
@@ -161,16 +167,32 @@ export class UpdateRule {
     if (failure !== undefined) throw fromFailure(failure);
   }
 
+  /** Moves a stored tensor that views hold to another buffer, so that it may be written. */
+  #detach(entry: Entry): void {
+    if (!this.#pins.isPinned(entry.stored)) return;
+    this.#prepareSpare(entry);
+    this.#kernels.copy(entry.stored, [entry.spare!]);
+    this.#swap(entry);
+  }
+
+  /** The spare buffer becomes the stored tensor, and the other way round unless views hold it. */
   #swap(entry: Entry): void {
-    [entry.stored, entry.spare] = [entry.spare!, entry.stored];
+    const { stored } = entry;
+    entry.stored = entry.spare!;
+    const isPinned = this.#pins.isPinned(stored);
+    if (isPinned) this.#pins.orphan(stored);
+    entry.spare = isPinned ? undefined : stored;
+  }
+
+  #prepareSpare(entry: Entry): void {
+    entry.spare ??= this.#workspace.reserve(bufferOf(entry, 'the update buffer'));
   }
 
   /** Allocates the slots and buffers that an update by `rule` needs. */
   #prepare(entry: Entry, rule: Rule): void {
     this.#adopt(entry, rule);
-    const assignsAside = rule.kind === 'assign' && this.#guard.watches(entry);
-    if (rule.kind === 'caller' || rule.kind === 'module' || assignsAside) {
-      entry.spare ??= this.#workspace.reserve(bufferOf(entry, 'the update buffer'));
+    if (rule.kind === 'caller' || rule.kind === 'module') {
+      this.#prepareSpare(entry);
     } else if (rule.kind === 'optimizer') {
       this.#optimizers.prepare(entry, rule);
     }

@@ -1,5 +1,5 @@
 import { describe, KVStoreError, show, toFailure } from '../src/core/errors.js';
-import type { LoadedUpdater } from './coordinator.js';
+import type { LoadedUpdater } from './coordinator-needs.js';
 import type { Updater } from '../src/core/updaters.js';
 
 /** Imports an updater module, then calls `loaded` with its default export or with why not. */

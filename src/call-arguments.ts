@@ -33,11 +33,30 @@ export interface ReadOptions extends PushOptions {
   readonly average?: boolean;
 }
 
-/** Whether a pull asks for the average. Throws `bad_argument`. */
-export function readsAverage({ average = false }: ReadOptions): boolean {
-  if (typeof average === 'boolean') return average;
-  const message = `pull expected average to be true or false, got ${show(average)}`;
-  throw new KVStoreError('bad_argument', message);
+/** Options of a pull that gives views. */
+export interface ViewOptions extends PushOptions {
+  /** Gives read-only views of what is stored, without a copy, each until it is released. */
+  readonly view: true;
+}
+
+/** What a request says of the options of a pull, `out` apart. Throws `bad_argument`. */
+export function checkPull(options: PullOptions & ReadOptions & Partial<ViewOptions>): {
+  readonly priority?: number;
+  readonly average?: boolean;
+  readonly view?: boolean;
+} {
+  const order = checkCall(options, ['out', 'average', 'view'], 'pull');
+  const { average = false, view = false } = options;
+  for (const [name, value] of Object.entries({ average, view })) {
+    if (typeof value === 'boolean') continue;
+    const message = `pull expected ${name} to be true or false, got ${show(value)}`;
+    throw new KVStoreError('bad_argument', message);
+  }
+  if (view && (average || options.out !== undefined)) {
+    const other = average ? 'average' : 'out';
+    throw new KVStoreError('bad_argument', `pull expected view or ${other}, got both`);
+  }
+  return { ...order, ...(average ? { average } : {}), ...(view ? { view } : {}) };
 }
 
 /** `groups`, or `bad_argument` when a tensor is on a device past the store's `devices`. */

@@ -25,7 +25,14 @@ export type { Shape } from './core/shape.js';
 export type { StoreTypeName } from './core/types.js';
 export type { AnyTensor, NestedNumbers, TensorHandle, TensorOptions } from './core/tensor.js';
 export type { Updater } from './core/updaters.js';
-export type { Keys, PullOptions, PushOptions, ReadOptions, Tensors } from './call-arguments.js';
+export type {
+  Keys,
+  PullOptions,
+  PushOptions,
+  ReadOptions,
+  Tensors,
+  ViewOptions,
+} from './call-arguments.js';
 
 export type { WorkerGroup, GroupEvent, LaunchOptions } from './launch.js';
 export type { OptimizerView } from './live-optimizer.js';
@@ -40,6 +47,7 @@ export { optim } from './core/optimizers/registry.js';
 export { schedule } from './core/schedules/index.js';
 export { full, ones, tensor } from './core/creation.js';
 export { Tensor, zeros } from './core/tensor.js';
+export { TensorView } from './core/tensor-view.js';
 export { unsharedView } from './interop.js';
 export { KVStore } from './kv-store.js';
 export { KVStoreBase } from './kv-store-base.js';

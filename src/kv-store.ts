@@ -1,15 +1,16 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { inspect } from 'node:util';
-import type { Plane, PlaneOptions } from '../actors/plane.js';
+import type { Plane } from '../actors/plane.js';
 import {
   checkCall,
+  checkPull,
   onDevices,
   optimizerSpec,
-  readsAverage,
   type Keys,
   type PullOptions,
   type PushOptions,
   type ReadOptions,
+  type ViewOptions,
   type Tensors,
 } from './call-arguments.js';
 import { hasCapability, type Capability } from './core/capabilities.js';
@@ -19,24 +20,14 @@ import { optimizerNamed } from './core/optimizers/registry.js';
 import { plainOptions, type OptimizerSpec } from './core/optimizers/optimizer.js';
 import type { RequestBody, WireGroup } from './core/protocol.js';
 import { Tensor, type AnyTensor } from './core/tensor.js';
-import type { StoreType } from './core/types.js';
+import type { TensorView } from './core/tensor-view.js';
 import type { Updater } from './core/updaters.js';
 import { KVStoreBase } from './kv-store-base.js';
 import { OptimizerInForce, type OptimizerView } from './live-optimizer.js';
 import { Statistics, type KVStoreStats } from './statistics.js';
+import type { PlaneHandlers, StoreIdentity } from './store-identity.js';
 import { UpdaterTable } from './updater-table.js';
-
-/** What a store hears from its plane. */
-export type PlaneHandlers = Pick<PlaneOptions, 'onUpdate' | 'onNotice'>;
-
-/** What a store is, fixed when it is made. */
-export interface StoreIdentity {
-  readonly type: StoreType;
-  readonly rank: number;
-  readonly numWorkers: number;
-  readonly devices: number | undefined;
-  readonly status: SharedArrayBuffer;
-}
+import { ViewTable } from './view-table.js';
 
 /** A coordinator that does not say goodbye by then is busy with what will never end. */
 const leaveGraceMs = 2000;
@@ -57,6 +48,7 @@ export class KVStore extends KVStoreBase {
       await this.#request({ type: 'setHyper', options });
     }),
   );
+  readonly #views = new ViewTable((pins) => this.#plane.release(pins));
   readonly #calls = new Set<Promise<unknown>>();
   #plane!: Plane;
   #closing: Promise<void> | undefined;
@@ -133,16 +125,21 @@ export class KVStore extends KVStoreBase {
 
   /**
    * Writes the stored tensor to every out and resolves with `out`; without one, with a fresh tensor
-   * per key. Sees every push that this caller made before. Rejects as `push` does.
+   * per key, or with a view of what is stored. Sees every push that this caller made before. Rejects
+   * as `push` does.
    */
+  pull(key: Key, options: ViewOptions): Promise<TensorView>;
+  pull(keys: readonly Key[], options: ViewOptions): Promise<TensorView[]>;
   pull(key: Key, options?: ReadOptions): Promise<Tensor>;
   pull(keys: readonly Key[], options?: ReadOptions): Promise<Tensor[]>;
   pull<Out extends Tensors>(keys: Keys, options: { readonly out: Out } & ReadOptions): Promise<Out>;
-  pull(keys: Keys, options: PullOptions & ReadOptions = {}): Promise<Tensors> {
+  pull(
+    keys: Keys,
+    options: PullOptions & ReadOptions & Partial<ViewOptions> = {},
+  ): Promise<Tensors> {
     return this.#call(async () => {
-      const order = checkCall(options, ['out', 'average'], 'pull');
+      const asked = checkPull(options);
       const { out } = options;
-      const asked = readsAverage(options) ? { ...order, average: true } : order;
       if (out !== undefined) {
         const pull = this.#groups(keys, out, 'outs');
         await this.#request({ type: 'pull', pull, ...asked });
@@ -150,8 +147,10 @@ export class KVStore extends KVStoreBase {
         return out;
       }
       const pull = keyList(keys).map((key) => ({ key, tensors: [] }));
-      const { fresh = [] } = await this.#request({ type: 'pull', pull, ...asked });
-      const tensors = fresh.map((handle) => Tensor.fromHandle(handle));
+      const { fresh = [], views } = await this.#request({ type: 'pull', pull, ...asked });
+      const tensors =
+        views?.map((pinned) => this.#views.open(pinned)) ??
+        fresh.map((handle) => Tensor.fromHandle(handle));
       this.#statistics.pulled([{ tensors }]);
       return Array.isArray(keys) ? tensors : tensors[0]!;
     });
@@ -255,7 +254,7 @@ export class KVStore extends KVStoreBase {
 
   /**
    * Ends the store and all that it started. A worker's open calls are taken back with `closed`; a
-   * single caller's finish first. Later calls reject with `closed`. May be called again.
+   * single caller's finish first. Views are released. Later calls reject with `closed`. May be called again.
    */
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -270,6 +269,7 @@ export class KVStore extends KVStoreBase {
 
   async #close(): Promise<void> {
     if (this.#identity.numWorkers === 1) await this.flush();
+    this.#views.close();
     const left = this.#plane.request({ type: 'leave' }).catch(() => undefined);
     await Promise.race([left, delay(leaveGraceMs, undefined, { ref: false })]);
     await this.#plane.stop();

@@ -5,7 +5,8 @@ import { machineBytes } from './core/memory.js';
 import { assertOptions, count, positive } from './core/options.js';
 import type { CoordinatorOptions, Guard, OnDeath } from './core/protocol.js';
 import { storeType, type StoreType, type StoreTypeName } from './core/types.js';
-import { KVStore, type PlaneHandlers } from './kv-store.js';
+import { KVStore } from './kv-store.js';
+import type { PlaneHandlers } from './store-identity.js';
 import type { KVStoreBase } from './kv-store-base.js';
 import { openRegistered, registeredNames, registeredStore } from './store-registry.js';
 

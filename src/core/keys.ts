@@ -1,5 +1,6 @@
 import { KVStoreError, show, showKey } from './errors.js';
 import { Tensor, type AnyTensor } from './tensor.js';
+import { TensorView } from './tensor-view.js';
 
 /** Names one stored tensor: an integer from 0 up, or a non-empty string; one kind in a store. */
 export type Key = number | string;
@@ -52,7 +53,9 @@ export function groupByKey(
   const groups = new Map<Key, Group>();
   list.forEach((key, i) => {
     const group = groups.get(key) ?? { key, tensors: [] };
-    for (const each of tensorList(key, perKey[i], what)) group.tensors.push(each);
+    for (const each of tensorList(key, perKey[i], what)) {
+      group.tensors.push(each instanceof TensorView ? elementsOf(each, key, what) : each);
+    }
     groups.set(key, group);
   });
   return [...groups.values()];
@@ -67,13 +70,14 @@ export function onePerKey(
   const perKey: readonly unknown[] = Array.isArray(keys)
     ? listOf(values, list.length, 'values')
     : [values];
-  list.forEach((key, i) => {
+  const checked = list.map((key, i) => {
     const value = perKey[i];
-    if (value instanceof Tensor) return;
+    if (value instanceof TensorView) return elementsOf(value, key, 'values');
+    if (value instanceof Tensor) return value as AnyTensor;
     const message = `${showKey(key)} expected the value to be one tensor, got ${show(value)}`;
     throw new KVStoreError('bad_argument', message, { key });
   });
-  return { keys: list, values: perKey as AnyTensor[] };
+  return { keys: list, values: checked };
 }
 
 function listOf(tensors: unknown, count: number, what: string): readonly unknown[] {
@@ -101,6 +105,19 @@ function tensorList(key: Key, tensors: unknown, what: string): readonly AnyTenso
   }
   for (const each of tensors as unknown[]) assertTensor(key, each, what);
   return tensors as AnyTensor[];
+}
+
+/** What is read of a view; nothing is written to it. */
+function elementsOf(view: TensorView, key: Key, what: string): AnyTensor {
+  if (what !== 'outs' && !view.isReleased) return view.elements();
+  const got = view.isReleased ? 'a view that was released' : 'a view, which is read-only';
+  throw new KVStoreError(
+    'bad_argument',
+    `${showKey(key)} expected ${what} to be tensors, got ${got}`,
+    {
+      key,
+    },
+  );
 }
 
 function assertTensor(key: Key, value: unknown, what: string): asserts value is AnyTensor {

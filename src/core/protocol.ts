@@ -45,6 +45,8 @@ export type RequestBody =
       readonly pull: readonly WireGroup[];
       /** The weights to evaluate with are asked for, see `averageOf` of the update rule. */
       readonly average?: boolean;
+      /** Views are asked for, instead of copies; there are no outs then. */
+      readonly view?: boolean;
     })
   | (Prioritised & {
       readonly type: 'pushpull';
@@ -77,13 +79,32 @@ export interface Updated {
   readonly failure?: Failure;
 }
 
+/** A device no longer holds these views. It has no id: nothing is sent back for it. */
+export interface Released {
+  readonly type: 'release';
+  readonly pins: readonly number[];
+}
+
 /** What a device sends. */
-export type ToCoordinator = Request | Updated;
+export type ToCoordinator = Request | Updated | Released;
+
+/** A stored tensor that is not written until the device releases `pin`. */
+export interface PinnedTensor {
+  readonly tensor: TensorHandle;
+  /** Updates of the key that are in it. */
+  readonly version: number;
+  readonly pin: number;
+}
 
 /** What the coordinator sends. */
 export type FromCoordinator =
-  /** The request is applied. `fresh` holds, in order, the tensors a pull asked to be made. */
-  | { readonly type: 'done'; readonly id: number; readonly fresh?: readonly TensorHandle[] }
+  /** The request is applied. `fresh` or `views` holds, in order, the tensors a pull asked for. */
+  | {
+      readonly type: 'done';
+      readonly id: number;
+      readonly fresh?: readonly TensorHandle[];
+      readonly views?: readonly PinnedTensor[];
+    }
   /** The request is not applied, in the parts that `failure` names. */
   | { readonly type: 'failed'; readonly id: number; readonly failure: Failure }
   /** Run the updater function: `stored` is the scratch copy to edit. */

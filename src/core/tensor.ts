@@ -54,7 +54,7 @@ export class Tensor<Data extends TensorData = NumberData> implements TensorHandl
    */
   readonly data: Data;
 
-  private constructor({ shape, dtype, device, data }: TensorHandle & { readonly data: Data }) {
+  protected constructor({ shape, dtype, device, data }: TensorHandle & { readonly data: Data }) {
     this.shape = shape;
     this.dtype = dtype;
     this.device = device;

@@ -1,5 +1,6 @@
 import test from 'ava';
-import { Coordinator, type LoadedUpdater } from '../../actors/coordinator.js';
+import { Coordinator } from '../../actors/coordinator.js';
+import type { LoadedUpdater } from '../../actors/coordinator-needs.js';
 import { kernels } from '../../native/kernels.js';
 import { statusBytes } from '../../src/core/layout.js';
 import type { FromCoordinator, RequestBody } from '../../src/core/protocol.js';

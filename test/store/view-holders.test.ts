@@ -1,0 +1,67 @@
+import test from 'ava';
+import { ones, type KVStore } from '../../src/index.js';
+import { InlineGroup } from '../helpers/inline-group.js';
+import { runChild } from '../helpers/workers.js';
+
+test('a view of one worker stays while the others go on', async (t) => {
+  const group = await InlineGroup.open(t, { workers: 2 });
+  const [a, b] = group.stores as [KVStore, KVStore];
+  await group.finish(Promise.all([a, b].map((kv) => kv.init(0, ones(10)))));
+  const view = await group.finish(b.pull(0, { view: true }));
+  await group.finish(Promise.all([a, b].map((kv) => kv.push(0, ones(10)))));
+  t.deepEqual([view.data[0], view.version], [1, 0]);
+  const next = await group.finish(a.pull(0, { view: true }));
+  t.deepEqual([next.data[0], next.version], [2, 1]);
+  t.is(a.stats().storeBytes, 80);
+  view.release();
+  await group.drain();
+  t.is(a.stats().storeBytes, 40);
+});
+
+test('the views of a worker that is gone hold nothing', async (t) => {
+  for (const cause of ['a fault', undefined]) {
+    const group = await InlineGroup.open(t, { workers: 3, onDeath: 'continue' });
+    const [a, b, c] = group.stores as [KVStore, KVStore, KVStore];
+    await group.finish(Promise.all([a, b, c].map((kv) => kv.init(0, ones(10)))));
+    const kept = await group.finish(a.pull(0, { view: true }));
+    const view = await group.finish(c.pull(0, { view: true }));
+    const twin = await group.finish(c.pull(0, { view: true }));
+    await group.finish(Promise.all([a, b, c].map((kv) => kv.push(0, ones(10)))));
+    await group.finish(c.pull(0, { view: true }));
+    if (cause === undefined) await group.finish(c.close());
+    else await group.depart(2, cause);
+    t.is(a.stats().storeBytes, 80);
+    kept.release();
+    await group.drain();
+    t.is(a.stats().storeBytes, 40);
+    view.release(); // Too late to mean anything.
+    twin.release();
+    await group.drain();
+    await group.finish(Promise.all([a, b].map((kv) => kv.push(0, ones(10)))));
+    t.is(a.stats().storeBytes, 40);
+  }
+});
+
+test('views that nobody holds are released', async (t) => {
+  const { code, stdout, stderr } = await runChild(`
+    import { setFlagsFromString } from 'node:v8';
+    import { runInNewContext } from 'node:vm';
+    setFlagsFromString('--expose-gc');
+    const gc = runInNewContext('gc');
+    const kv = await lib.createKVStore('local');
+    await kv.init(0, lib.ones(10));
+    for (let i = 0; i < 20; i++) {
+      await kv.pull(0, { view: true });
+      await kv.push(0, lib.ones(10));
+    }
+    while (kv.stats().storeBytes > 80) {
+      gc();
+      await new Promise((resolve) => setImmediate(resolve));
+      await kv.barrier();
+    }
+    await kv.close();
+    console.log('released');
+  `);
+  t.is(stdout, 'released\n', stderr);
+  t.is(code, 0);
+});
