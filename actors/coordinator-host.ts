@@ -2,6 +2,7 @@ import type { MessagePort } from 'node:worker_threads';
 import { kernels } from '../native/kernels.js';
 import { type CoordinatorOptions, type FromCoordinator, type Rank } from '../src/core/protocol.js';
 import { BindingTable, type BoundMessage } from './bindings.js';
+import { checkpointFiles } from './checkpoint-file.js';
 import { Coordinator } from './coordinator.js';
 import { DeadlineClock } from './deadline-clock.js';
 import { loadUpdater } from './updater-module.js';
@@ -41,6 +42,7 @@ export function hostCoordinator(options: CoordinatorOptions): CoordinatorControl
       else outboxes.set(to, [message]);
     },
     loadUpdater: (url, loaded) => void loadUpdater(url, loaded).then(() => flush()),
+    files: checkpointFiles,
   });
   const clock = new DeadlineClock(coordinator, () => flush());
 

@@ -1,14 +1,9 @@
 import { fromFailure, KVStoreError, showKey, toFailure, type Failure } from '../src/core/errors.js';
+import type { Key } from '../src/core/keys.js';
 import { MemoryBudget } from '../src/core/memory.js';
 import { plainOptions } from '../src/core/optimizers/optimizer.js';
 import { optimizerNamed } from '../src/core/optimizers/registry.js';
-import type {
-  CoordinatorOptions,
-  PlainOptions,
-  Rank,
-  Request,
-  ToCoordinator,
-} from '../src/core/protocol.js';
+import type { CoordinatorOptions, Rank, Request, ToCoordinator } from '../src/core/protocol.js';
 import type { Consistency } from '../src/core/types.js';
 import type { Actor } from './actor.js';
 import { Collective } from './collective.js';
@@ -20,6 +15,7 @@ import { Pins } from './pins.js';
 import { Pulls } from './pulls.js';
 import { Rounds, timedOut } from './rounds.js';
 import { StatusBlock } from './status.js';
+import { StateCalls, type StateRequest } from './state-calls.js';
 import { Ticket, type CallRequest } from './ticket.js';
 import type { RuleKind } from './rule.js';
 import { UpdateRule } from './update-rule.js';
@@ -38,6 +34,9 @@ export class Coordinator implements Actor<ToCoordinator> {
   readonly #rounds: Rounds;
   /** What waits for other devices before it starts: inits, settings, barriers. */
   readonly #collective: Collective;
+  readonly #state: StateCalls;
+  /** Saves and loads that wait for their turn. */
+  readonly #stateCalls = new Set<EntryTicket>();
   /** Requests that are not answered. */
   readonly #open = new Set<EntryTicket>();
   readonly #status: StatusBlock;
@@ -61,6 +60,15 @@ export class Coordinator implements Actor<ToCoordinator> {
       send: host.send.bind(host),
       settle: (ticket) => this.#answer(ticket, ticket.failure),
       applied: () => this.#status.addUpdate(),
+    });
+    this.#state = new StateCalls({
+      keys: this.#keys,
+      updates: this.#updates,
+      budget: this.#budget,
+      pins: this.#pins,
+      files: host.files,
+      keysAdded: (keys) => this.#announceKeys(keys),
+      ruleChanged: () => this.#announceRule(),
     });
     this.#collective = new Collective(this.#members, (ticket) => this.#run(ticket));
     this.#publish();
@@ -168,11 +176,14 @@ export class Coordinator implements Actor<ToCoordinator> {
       case 'setOptimizer':
         this.#rounds.resume(); // So that keys which nothing waits for are idle.
         return this.#configure(ticket, request);
-      case 'setHyper': {
-        const options = this.#updates.change(request.options);
-        this.#announceOptimizer(optimizerName(this.#updates.rule), plainOptions(options));
+      case 'setHyper':
+        this.#updates.change(request.options);
+        this.#announceRule();
         return this.#answer(ticket, undefined);
-      }
+      case 'save':
+      case 'load':
+        this.#collective.hold(ticket);
+        return void this.#stateCalls.add(ticket);
       case 'barrier':
         return this.#collective.arrive(ticket, (done) => this.#answer(done, undefined));
     }
@@ -197,7 +208,7 @@ export class Coordinator implements Actor<ToCoordinator> {
     if (ticket.rank === 0) {
       if (request.type === 'broadcast') this.#keys.checkOuts(request.values, request.pull);
       this.#keys.create(request.values);
-      for (const rank of this.#members.live()) this.#host.send(rank, { type: 'keys', keys });
+      this.#announceKeys(keys);
     } else {
       this.#keys.assertNotInitialised(keys, ticket.rank);
       if (!keys.every((key) => this.#keys.has(key))) return this.#collective.holdForKeys(ticket);
@@ -245,12 +256,20 @@ export class Coordinator implements Actor<ToCoordinator> {
 
   #use(rule: RuleKind): void {
     this.#updates.use(rule, this.#keys.entries());
-    const options = rule.kind === 'optimizer' ? plainOptions(rule.options) : undefined;
-    this.#announceOptimizer(optimizerName(rule), options);
+    this.#announceRule();
   }
 
-  #announceOptimizer(name: string | undefined, options: PlainOptions | undefined): void {
-    const set = name === undefined || options === undefined ? {} : { name, options };
+  #announceKeys(keys: readonly Key[]): void {
+    for (const rank of this.#members.live()) this.#host.send(rank, { type: 'keys', keys });
+  }
+
+  /** Tells everyone which optimizer is in force, with which options. */
+  #announceRule(): void {
+    const { rule } = this.#updates;
+    const set =
+      rule.kind === 'optimizer'
+        ? { name: rule.optimizer.name, options: plainOptions(rule.options) }
+        : {};
     for (const rank of this.#members.live()) this.#host.send(rank, { type: 'optimizer', ...set });
   }
 
@@ -286,11 +305,34 @@ export class Coordinator implements Actor<ToCoordinator> {
   }
 
   #goOn(): void {
-    this.#rounds.resume();
+    do this.#rounds.resume();
+    while (this.#runStateCalls());
     this.#publish();
   }
 
-  /** Writes the status block, which devices read without asking. */
+  /** Saves and loads whose device has nothing else under way. Whether there were any. */
+  #runStateCalls(): boolean {
+    const due = [...this.#stateCalls].filter((ticket) => !this.#isBusy(ticket));
+    for (const ticket of due) {
+      this.#stateCalls.delete(ticket);
+      if (!this.#open.has(ticket)) continue;
+      try {
+        this.#state.run(ticket.request as StateRequest);
+        this.#answer(ticket, undefined);
+        this.#collective.withdraw(ticket);
+      } catch (error) {
+        this.#fail(ticket, error);
+      }
+    }
+    return due.length > 0;
+  }
+
+  /** Whether calls that were made before a save or load of the same device are under way. */
+  #isBusy({ rank, request }: EntryTicket): boolean {
+    if (request.type === 'load' && this.#rounds.isUpdating) return true;
+    return [...this.#open].some((each) => each.rank === rank && each.request.id < request.id);
+  }
+
   #publish(): void {
     this.#status.publish({
       live: this.#members.live().length,
@@ -299,8 +341,4 @@ export class Coordinator implements Actor<ToCoordinator> {
       bytes: this.#budget.usedBytes,
     });
   }
-}
-
-function optimizerName(rule: RuleKind): string | undefined {
-  return rule.kind === 'optimizer' ? rule.optimizer.name : undefined;
 }

@@ -1,5 +1,6 @@
 import { kernels as bestKernels, type Kernels } from '../native/kernels.js';
 import type { CoordinatorOptions, Rank } from '../src/core/protocol.js';
+import { checkpointFiles } from './checkpoint-file.js';
 import { Coordinator } from './coordinator.js';
 import { DeadlineClock } from './deadline-clock.js';
 import { InlineRunner } from './inline-runner.js';
@@ -24,6 +25,7 @@ export class InlineCoordinator {
       kernels,
       send: (to, message) => this.#runner.deliver(to, message),
       loadUpdater: (url, loaded) => void loadUpdater(url, loaded),
+      files: checkpointFiles,
     });
     this.#clock = new DeadlineClock(this.#actor);
     this.#runner.attach({

@@ -1,5 +1,6 @@
 import { allocate, type MemoryBudget } from '../src/core/memory.js';
-import { dtypeInfo, viewOf, type DType } from '../src/core/dtypes.js';
+import { cpu } from '../src/core/devices.js';
+import { dtypeInfo, viewOf, type DType, type TensorData } from '../src/core/dtypes.js';
 import { copyElements } from '../src/core/elements.js';
 import { KVStoreError, showKey } from '../src/core/errors.js';
 import type { Key } from '../src/core/keys.js';
@@ -36,7 +37,7 @@ export class KeyTable {
    * `mixed_key_types`, `memory_limit`.
    */
   create(values: readonly WireGroup[]): void {
-    this.#assertOneKind(values.map(({ key }) => key));
+    this.assertOneKind(values.map(({ key }) => key));
     const seen = new Set<Key>();
     let bytes = 0;
     for (const { key, tensors } of values) {
@@ -49,6 +50,23 @@ export class KeyTable {
     const made = this.#allocateAll(values, bytes);
     for (const entry of made) this.#entries.set(entry.key, entry);
     this.#kind ??= values.length === 0 ? undefined : kindOf(values[0]!.key);
+  }
+
+  /** The entry of `key`. Throws `unknown_key`. */
+  find(key: Key): Entry {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) throw unknown(key);
+    return entry;
+  }
+
+  /** Makes `data`, which the budget has counted, the stored tensor of a new key. */
+  put(key: Key, like: Pick<TensorHandle, 'dtype' | 'shape'>, data: TensorData): Entry {
+    const handle = withoutData({ ...like, device: cpu(0), data });
+    const entry = new Entry(key, this.#entries.size, handle, data);
+    entry.initialised.add(0);
+    this.#entries.set(key, entry);
+    this.#kind ??= kindOf(key);
+    return entry;
   }
 
   /** Throws `duplicate_key` when `rank` has initialised one of `keys` before. */
@@ -104,7 +122,7 @@ export class KeyTable {
     const found = groups.map(({ key, tensors }) => {
       const entry = this.#entries.get(key);
       if (entry === undefined) {
-        this.#assertOneKind([key]);
+        this.assertOneKind([key]);
         throw unknown(key);
       }
       for (const tensor of tensors) check(entry, tensor);
@@ -129,12 +147,14 @@ export class KeyTable {
     }
   }
 
-  #assertOneKind(keys: readonly Key[]): void {
-    const stranger = keys.find((key) => this.#kind !== undefined && kindOf(key) !== this.#kind);
+  /** Throws `mixed_key_types` unless `keys` are of the kind of the store's, and of one kind. */
+  assertOneKind(keys: readonly Key[]): void {
+    const kind = this.#kind ?? (keys[0] === undefined ? undefined : kindOf(keys[0]));
+    const stranger = keys.find((key) => kindOf(key) !== kind);
     if (stranger === undefined) return;
     throw new KVStoreError(
       'mixed_key_types',
-      `expected a ${this.#kind} key, as the store's other keys are, got ${showKey(stranger)}`,
+      `expected a ${kind} key, as the store's other keys are, got ${showKey(stranger)}`,
       { key: stranger },
     );
   }

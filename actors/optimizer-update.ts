@@ -9,6 +9,7 @@ import {
   type Step,
 } from '../src/core/optimizers/optimizer.js';
 import { sizeOf } from '../src/core/shape.js';
+import type { TensorHandle } from '../src/core/tensor.js';
 import type { Kernels } from '../native/kernels.js';
 import type { Entry } from './entry.js';
 import type { Rule } from './rule.js';
@@ -105,6 +106,16 @@ export class OptimizerUpdate {
     return scratch;
   }
 
+  /** Elements of slot `name` of a tensor; undefined where the optimizer has no such slot. */
+  slotLength(
+    name: string,
+    { dtype, shape }: Pick<TensorHandle, 'dtype' | 'shape'>,
+    { optimizer, options }: Pick<OptimizerRule, 'optimizer' | 'options'>,
+  ): number | undefined {
+    const slot = allSlots(optimizer, options, { dtype, shape }).find((each) => each.name === name);
+    return slot && sizeOf(slot.shape ?? shape);
+  }
+
   #stepOf({ key, like, count, counters }: Entry, { optimizer, options }: OptimizerRule): Step {
     const known = count === 0 ? optimizer.counters : counters;
     const target = { key, shape: like.shape, count, counters: known };
@@ -122,11 +133,7 @@ export class OptimizerUpdate {
       );
     }
     try {
-      const slots = [...optimizer.slots(options, shape)];
-      if (options.multiPrecision && isHalf(dtype))
-        slots.push({ name: masterSlot, init: 'weights' });
-      if (options.ema !== undefined) slots.push({ name: emaSlot, init: 'weights' });
-      return slots;
+      return allSlots(optimizer, options, { dtype, shape });
     } catch (error) {
       if (!(error instanceof KVStoreError)) throw error;
       throw new KVStoreError(error.code, `${showKey(key)}: ${error.message}`, { key });
@@ -167,6 +174,18 @@ export class OptimizerUpdate {
       key,
     }) as FloatData | undefined;
   }
+}
+
+/** The slots of an optimizer and those of the library. Throws `unsupported` for a shape. */
+function allSlots(
+  optimizer: OptimizerRule['optimizer'],
+  options: CommonOptions,
+  { dtype, shape }: Pick<TensorHandle, 'dtype' | 'shape'>,
+): Slot[] {
+  const slots = [...optimizer.slots(options, shape)];
+  if (options.multiPrecision && isHalf(dtype)) slots.push({ name: masterSlot, init: 'weights' });
+  if (options.ema !== undefined) slots.push({ name: emaSlot, init: 'weights' });
+  return slots;
 }
 
 /** The hyper-parameters of a step as kernels take them. */

@@ -113,6 +113,11 @@ export class Rounds {
     this.resume();
   }
 
+  /** Whether a device's updater is at work on a key. */
+  get isUpdating(): boolean {
+    return this.#pending.size > 0;
+  }
+
   /** Live ranks that the open round of `entry` still waits for. */
   missing(entry: Entry): Rank[] {
     if (this.#context.consistency === 'async') return [];

@@ -1,9 +1,13 @@
 import type { TensorData } from '../src/core/dtypes.js';
 import { fromFailure, KVStoreError, showKey, toFailure, type Failure } from '../src/core/errors.js';
 import type { MemoryBudget } from '../src/core/memory.js';
-import { changeOptions, type CommonOptions } from '../src/core/optimizers/optimizer.js';
+import {
+  changeOptions,
+  type CommonOptions,
+  type Counters,
+} from '../src/core/optimizers/optimizer.js';
 import type { CoordinatorOptions } from '../src/core/protocol.js';
-import { Tensor } from '../src/core/tensor.js';
+import { Tensor, type TensorHandle } from '../src/core/tensor.js';
 import { runUpdater } from '../src/core/updaters.js';
 import type { Kernels } from '../native/kernels.js';
 import type { Entry } from './entry.js';
@@ -64,6 +68,32 @@ export class UpdateRule {
     const resolved = changeOptions(this.#rule.optimizer, this.#rule.options, options);
     this.#rule = { ...this.#rule, options: resolved };
     return resolved;
+  }
+
+  /** Puts the optimizer of a checkpoint in force; slots stay where it is the one that is. */
+  restore(rule: RuleKind & { readonly kind: 'optimizer' }, entries: Iterable<Entry>): void {
+    const same =
+      this.#rule.kind === 'optimizer' && this.#rule.optimizer.name === rule.optimizer.name;
+    if (same) this.#rule = { ...rule, setting: this.#rule.setting };
+    else this.use(rule, entries);
+  }
+
+  /** What the optimizer in force remembers of `entry` from now on; the budget has counted it. */
+  putState(entry: Entry, { slots, count, counters }: KeyState): void {
+    this.#forget(entry);
+    entry.setting = this.#rule.setting;
+    for (const [name, slot] of slots) entry.slots.set(name, slot);
+    entry.count = count;
+    entry.counters = counters;
+  }
+
+  /** Elements of a slot under `rule`; undefined for one that it does not have. */
+  slotLength(
+    name: string,
+    like: Pick<TensorHandle, 'dtype' | 'shape'>,
+    rule: RuleKind,
+  ): number | undefined {
+    return rule.kind === 'optimizer' ? this.#optimizers.slotLength(name, like, rule) : undefined;
   }
 
   /**
@@ -201,15 +231,27 @@ export class UpdateRule {
   /** Forgets what another setting needed of `entry`, slots included. */
   #adopt(entry: Entry, rule: Rule): void {
     if (entry.setting === rule.setting) return;
-    for (const slot of entry.slots.values()) this.#workspace.release(slot);
+    this.#forget(entry);
     if (entry.spare !== undefined) this.#workspace.release(entry.spare);
+    entry.spare = undefined;
+    entry.setting = rule.setting;
+  }
+
+  /** Forgets what an optimizer remembers of `entry`. */
+  #forget(entry: Entry): void {
+    for (const slot of entry.slots.values()) this.#workspace.release(slot);
     entry.slots.clear();
     entry.newSlots.clear();
     entry.count = 0;
     entry.counters = {};
-    entry.spare = undefined;
-    entry.setting = rule.setting;
   }
+}
+
+/** What an optimizer remembers of a key. */
+interface KeyState {
+  readonly slots: ReadonlyMap<string, TensorData>;
+  readonly count: number;
+  readonly counters: Counters;
 }
 
 /** A buffer like the stored tensor of `entry`. */

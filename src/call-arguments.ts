@@ -1,3 +1,5 @@
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { KVStoreError, show, showKey } from './core/errors.js';
 import type { Group, Key } from './core/keys.js';
 import type { OptimizerSpec } from './core/optimizers/optimizer.js';
@@ -31,6 +33,14 @@ export interface ReadOptions extends PushOptions {
    * optimizer with `ema`, or the average of `schedulefreeadamw`. Default false.
    */
   readonly average?: boolean;
+}
+
+/** The absolute path that `path`, a string or a file URL, stands for. Throws `bad_argument`. */
+export function filePath(path: unknown, method: string): string {
+  if (typeof path === 'string' && path.length > 0 && !path.includes('\0')) return resolve(path);
+  if (path instanceof URL && path.protocol === 'file:') return fileURLToPath(path);
+  const message = `${method} expected the path of a file, got ${show(path)}`;
+  throw new KVStoreError('bad_argument', message);
 }
 
 /** Options of a pull that gives views. */

@@ -4,6 +4,7 @@ import type { Plane } from '../actors/plane.js';
 import {
   checkCall,
   checkPull,
+  filePath,
   onDevices,
   optimizerSpec,
   type Keys,
@@ -225,6 +226,39 @@ export class KVStore extends KVStoreBase {
     });
   }
 
+  /**
+   * Writes the whole store to one safetensors file: weights, optimizer with its schedule, states and
+   * update counts, versions. It is one instant: all that this caller pushed before is in it. A crash
+   * leaves the old file or the new one. Rejects with `bad_checkpoint`.
+   */
+  save(path: string | URL): Promise<void> {
+    return this.#stateCall('save', 'store', path);
+  }
+
+  /**
+   * Takes over the store of a file: its keys are made, or replaced if they are like the file's; other
+   * keys stay. Its optimizer is set, if it has one. Training goes on as if it had never stopped. A
+   * file that another program wrote gives one key a tensor. Rejects with `bad_checkpoint`,
+   * `mixed_key_types`, `unknown_optimizer`, `memory_limit`, and has then changed nothing.
+   */
+  load(path: string | URL): Promise<void> {
+    return this.#stateCall('load', 'store', path);
+  }
+
+  /** As `save`, of what the optimizer remembers alone. Rejects with `no_optimizer` too. */
+  saveOptimizerStates(path: string | URL): Promise<void> {
+    return this.#stateCall('save', 'optimizer', path);
+  }
+
+  /**
+   * Takes over states and update counts that `saveOptimizerStates` of the same optimizer wrote; its
+   * options stay as they are. Rejects with `no_optimizer`, `bad_checkpoint`, `unknown_key`,
+   * `memory_limit`, and has then changed nothing.
+   */
+  loadOptimizerStates(path: string | URL): Promise<void> {
+    return this.#stateCall('load', 'optimizer', path);
+  }
+
   /** Whether this store can do a thing that not every store can. Throws `unknown_capability`. */
   override isCapable(capability: Capability): boolean {
     return hasCapability(capability);
@@ -283,6 +317,12 @@ export class KVStore extends KVStoreBase {
     this.#calls.add(call);
     // The caller's own promise: a failure that nobody looks at stays an unhandled rejection.
     return call.finally(() => this.#calls.delete(call));
+  }
+
+  #stateCall(type: 'save' | 'load', what: 'store' | 'optimizer', path: unknown): Promise<void> {
+    return this.#call(async () => {
+      await this.#request({ type, what, path: filePath(path, type) });
+    });
   }
 
   #request(body: RequestBody): ReturnType<Plane['request']> {

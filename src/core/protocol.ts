@@ -61,6 +61,12 @@ export type RequestBody =
   | { readonly type: 'setUpdater'; readonly updater: UpdaterSource }
   | { readonly type: 'setOptimizer'; readonly optimizer: OptimizerSpec }
   | { readonly type: 'setHyper'; readonly options: Readonly<Record<string, unknown>> }
+  | {
+      readonly type: 'save' | 'load';
+      readonly path: string;
+      /** All of the store, or what its optimizer remembers. */
+      readonly what: 'store' | 'optimizer';
+    }
   | { readonly type: 'barrier' }
   /** The device goes in good order; what it still waits for is taken back. */
   | { readonly type: 'leave' };

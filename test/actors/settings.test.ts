@@ -1,4 +1,5 @@
 import test from 'ava';
+import { checkpointFiles } from '../../actors/checkpoint-file.js';
 import { Coordinator } from '../../actors/coordinator.js';
 import type { LoadedUpdater } from '../../actors/coordinator-needs.js';
 import { kernels } from '../../native/kernels.js';
@@ -25,6 +26,7 @@ class Bench {
       kernels,
       send: (to, message) => this.#sent.push([to, message]),
       loadUpdater: (_, loaded) => this.loads.push(loaded),
+      files: checkpointFiles,
     });
   }
 

@@ -1,0 +1,213 @@
+import { computeDtype, type TensorData } from '../src/core/dtypes.js';
+import { KVStoreError, showKey } from '../src/core/errors.js';
+import type { Key } from '../src/core/keys.js';
+import { allocate, type MemoryBudget } from '../src/core/memory.js';
+import { optimizerNamed } from '../src/core/optimizers/registry.js';
+import type { Request } from '../src/core/protocol.js';
+import type { TensorEntry } from '../src/core/safetensors.js';
+import { sameShape, showShape, sizeOf } from '../src/core/shape.js';
+import {
+  assertAlike,
+  describeStore,
+  savedStore,
+  type SavedKey,
+  type SavedStore,
+} from './checkpoint.js';
+import { byteView, totalBytes, type Checkpoint, type StoredTensor } from './checkpoint-file.js';
+import type { Entry } from './entry.js';
+import type { KeyTable } from './key-table.js';
+import type { Pins } from './pins.js';
+import type { RuleKind } from './rule.js';
+import type { UpdateRule } from './update-rule.js';
+
+/** Saving and loading, as requests ask for it. */
+export type StateRequest = Request & { readonly type: 'save' | 'load' };
+
+/** Where checkpoints are written and read. */
+export interface CheckpointFiles {
+  write(
+    path: string,
+    tensors: readonly StoredTensor[],
+    metadata: ReadonlyMap<string, string>,
+  ): void;
+  open(path: string): Checkpoint;
+}
+
+/** What state calls work on. */
+export interface StateContext {
+  readonly keys: KeyTable;
+  readonly updates: UpdateRule;
+  readonly budget: MemoryBudget;
+  readonly pins: Pins;
+  readonly files: CheckpointFiles;
+  /** Hears of keys that the store did not have. */
+  keysAdded(keys: readonly Key[]): void;
+  /** Hears of the optimizer that a checkpoint has put in force. */
+  ruleChanged(): void;
+}
+
+/** A key of a checkpoint with its tensors in memory. */
+interface Loaded {
+  readonly saved: SavedKey;
+  readonly stored: TensorData | undefined;
+  readonly slots: ReadonlyMap<string, TensorData>;
+}
+
+/** Writes the store to checkpoints and takes it over from them; a failure changes nothing. */
+export class StateCalls {
+  readonly #context: StateContext;
+
+  constructor(context: StateContext) {
+    this.#context = context;
+  }
+
+  /** Throws `bad_checkpoint`, `no_optimizer`, and what a new key or an optimizer is refused with. */
+  run(request: StateRequest): void {
+    if (request.what === 'optimizer') this.#assertOptimizer(request.type);
+    if (request.type === 'save') this.#save(request);
+    else this.#load(request);
+  }
+
+  #save({ path, what }: StateRequest): void {
+    const { keys, updates, files } = this.#context;
+    const { tensors, metadata } = describeStore(
+      [...keys.entries()],
+      updates.rule,
+      what === 'store',
+    );
+    files.write(path, tensors, metadata);
+  }
+
+  #load({ path, what }: StateRequest): void {
+    const checkpoint = this.#context.files.open(path);
+    try {
+      const saved = savedStore(checkpoint);
+      if (what === 'store') this.#loadStore(checkpoint, saved);
+      else this.#loadStates(checkpoint, saved);
+    } finally {
+      checkpoint.close();
+    }
+  }
+
+  #loadStore(checkpoint: Checkpoint, { keys, optimizer }: SavedStore): void {
+    const rule = optimizer && this.#ruleOf(optimizer);
+    this.#context.keys.assertOneKind(keys.map(({ key }) => key));
+    for (const saved of keys) this.#checkKey(saved, rule ?? this.#context.updates.rule);
+    const loaded = this.#read(checkpoint, keys);
+    // From here on nothing can fail.
+    if (rule !== undefined) this.#context.updates.restore(rule, this.#context.keys.entries());
+    const added: Key[] = [];
+    for (const { saved, stored, slots } of loaded) {
+      if (!this.#context.keys.has(saved.key)) added.push(saved.key);
+      const entry = this.#put(saved.key, saved.weights!, stored!);
+      entry.version = saved.version;
+      this.#context.updates.putState(entry, { ...saved, slots });
+    }
+    if (added.length > 0) this.#context.keysAdded(added);
+    if (rule !== undefined) this.#context.ruleChanged();
+  }
+
+  #put(key: Key, { dtype, shape }: TensorEntry, stored: TensorData): Entry {
+    const { keys, pins, budget } = this.#context;
+    if (!keys.has(key)) return keys.put(key, { dtype, shape }, stored);
+    const entry = keys.find(key);
+    // What views hold of the old version stays as it is, and counts until they let it go.
+    if (pins.isPinned(entry.stored)) pins.orphan(entry.stored);
+    else budget.release(entry.byteLength);
+    entry.stored = stored;
+    return entry;
+  }
+
+  #loadStates(checkpoint: Checkpoint, { keys, optimizer }: SavedStore): void {
+    const { rule } = this.#context.updates;
+    const name = rule.kind === 'optimizer' ? rule.optimizer.name : undefined;
+    if (optimizer?.name !== name) {
+      throw new KVStoreError(
+        'bad_checkpoint',
+        `the checkpoint expected states of ${name}, got ${optimizer?.name ?? 'no optimizer'}`,
+      );
+    }
+    const found = keys.map((saved): [Entry, SavedKey] => {
+      const entry = this.#context.keys.find(saved.key);
+      this.#checkSlots(saved, entry.like, rule);
+      return [entry, saved];
+    });
+    const loaded = this.#read(
+      checkpoint,
+      keys.map((saved) => ({ ...saved, weights: undefined })),
+    );
+    found.forEach(([entry, saved], i) => {
+      this.#context.updates.putState(entry, { ...saved, slots: loaded[i]!.slots });
+    });
+  }
+
+  #checkKey(saved: SavedKey, rule: RuleKind): void {
+    const { key, weights } = saved;
+    if (weights === undefined) {
+      const message = `${showKey(key)} expected weights in the checkpoint, got states alone`;
+      throw new KVStoreError('bad_checkpoint', message, { key });
+    }
+    this.#checkSlots(saved, weights, rule);
+    if (!this.#context.keys.has(key)) return;
+    const { like } = this.#context.keys.find(key);
+    if (like.dtype === weights.dtype && sameShape(like.shape, weights.shape)) return;
+    throw new KVStoreError(
+      'bad_checkpoint',
+      `${showKey(key)} expected weights of ${like.dtype} and shape ${showShape(like.shape)}, ` +
+        `got ${weights.dtype} and ${showShape(weights.shape)}`,
+      { key },
+    );
+  }
+
+  /** Slots are of the computed dtype and as `rule` needs them; one that it lacks is let pass. */
+  #checkSlots(
+    { key, slots }: SavedKey,
+    like: Pick<TensorEntry, 'dtype' | 'shape'>,
+    rule: RuleKind,
+  ): void {
+    const { updates } = this.#context;
+    for (const [name, slot] of slots) {
+      const length = updates.slotLength(name, like, rule) ?? sizeOf(slot.shape);
+      assertAlike(key, slot, { dtype: computeDtype(like.dtype), length });
+    }
+  }
+
+  /** Reads every tensor into memory of the store's budget, or none. */
+  #read(checkpoint: Checkpoint, keys: readonly SavedKey[]): Loaded[] {
+    const wanted = keys.flatMap(({ weights, slots }) => [
+      ...(weights === undefined ? [] : [weights]),
+      ...slots.values(),
+    ]);
+    const bytes = totalBytes(wanted);
+    this.#context.budget.reserve(bytes, 'loading a checkpoint');
+    try {
+      const read = (tensor: TensorEntry): TensorData => {
+        const data = allocate(tensor.dtype, sizeOf(tensor.shape));
+        checkpoint.read(tensor, byteView(data));
+        return data;
+      };
+      return keys.map((saved) => ({
+        saved,
+        stored: saved.weights && read(saved.weights),
+        slots: new Map([...saved.slots].map(([name, slot]) => [name, read(slot)])),
+      }));
+    } catch (error) {
+      this.#context.budget.release(bytes);
+      throw error;
+    }
+  }
+
+  #ruleOf({
+    name,
+    options,
+  }: NonNullable<SavedStore['optimizer']>): RuleKind & { kind: 'optimizer' } {
+    const optimizer = optimizerNamed(name);
+    return { kind: 'optimizer', optimizer, options: optimizer.resolve(options) };
+  }
+
+  #assertOptimizer(type: string): void {
+    if (this.#context.updates.rule.kind === 'optimizer') return;
+    const message = `${type}OptimizerStates expected setOptimizer to be called before`;
+    throw new KVStoreError('no_optimizer', message);
+  }
+}
