@@ -9,7 +9,7 @@ import type { Metadata, TensorEntry } from '../src/core/safetensors.js';
 import type { Shape } from '../src/core/shape.js';
 import { byteView, type Checkpoint, type StoredTensor } from './checkpoint-file.js';
 import type { Entry } from './entry.js';
-import type { Rule } from './rule.js';
+import type { UpdateRule } from './update-rule.js';
 
 /**
  * What a checkpoint says of a store. Tensors are called `weights/KEY` and `states/SLOT/KEY`; the
@@ -32,7 +32,15 @@ export interface SavedKey {
 /** All that a checkpoint holds. */
 export interface SavedStore {
   readonly keys: readonly SavedKey[];
-  readonly optimizer: { readonly name: string; readonly options: PlainOptions } | undefined;
+  readonly optimizer: SavedOptimizer | undefined;
+}
+
+/** An optimizer with all that is not of one key. */
+export interface SavedOptimizer {
+  readonly name: string;
+  readonly options: PlainOptions;
+  /** Calls since the loss scale changed. */
+  readonly goodCalls: number;
 }
 
 const metadataName = 'tensorkv';
@@ -50,7 +58,7 @@ interface KeyRecord {
 /** Tensors and metadata of a checkpoint of `entries`, of the optimizer's part alone if so asked. */
 export function describeStore(
   entries: readonly Entry[],
-  rule: Rule,
+  { rule, goodCalls }: Pick<UpdateRule, 'rule' | 'goodCalls'>,
   withWeights: boolean,
 ): { readonly tensors: StoredTensor[]; readonly metadata: Metadata } {
   const tensors = entries.flatMap((entry) => [
@@ -63,7 +71,7 @@ export function describeStore(
   ]);
   const optimizer =
     rule.kind === 'optimizer'
-      ? { name: rule.optimizer.name, options: plainOptions(rule.options) }
+      ? { name: rule.optimizer.name, options: plainOptions(rule.options), goodCalls }
       : undefined;
   const keys = entries.map((entry): KeyRecord => ({
     key: entry.key,
@@ -163,10 +171,10 @@ function isKeyRecord(value: unknown): value is KeyRecord {
   );
 }
 
-function isOptimizer(value: unknown): value is SavedStore['optimizer'] {
-  return (
-    isPlainObject(value) && typeof value['name'] === 'string' && isPlainObject(value['options'])
-  );
+function isOptimizer(value: unknown): value is SavedOptimizer {
+  if (!isPlainObject(value)) return false;
+  const { name, options, goodCalls } = value;
+  return typeof name === 'string' && isPlainObject(options) && Number.isSafeInteger(goodCalls);
 }
 
 /** Throws `bad_checkpoint` unless a tensor of `key` in the file is as the store needs it. */

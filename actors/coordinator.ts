@@ -50,7 +50,9 @@ export class Coordinator implements Actor<ToCoordinator> {
     this.#members = new Members(options.workers, options.onDeath);
     this.#budget = new MemoryBudget(options.memoryLimit, 'the store');
     this.#pins = new Pins(this.#budget);
-    this.#updates = new UpdateRule(host.kernels, this.#budget, this.#pins, options);
+    const changed = (): void => this.#announceRule();
+    const context = { budget: this.#budget, pins: this.#pins, changed };
+    this.#updates = new UpdateRule(host.kernels, context, options);
     this.#keys = new KeyTable(this.#budget);
     this.#rounds = new Rounds({
       members: this.#members,

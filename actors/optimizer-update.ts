@@ -48,8 +48,8 @@ export class OptimizerUpdate {
     this.#scratch(entry, rule, this.#stepOf(entry, rule));
   }
 
-  /** Sums `inputs` in order and updates the stored tensor and the slots. */
-  apply(entry: Entry, rule: OptimizerRule, inputs: readonly TensorData[]): void {
+  /** Sums `inputs` in order, times `factor`, and updates the stored tensor and the slots. */
+  apply(entry: Entry, rule: OptimizerRule, inputs: readonly TensorData[], factor: number): void {
     const { options, optimizer } = rule;
     const { dtype, shape } = entry.like;
     const slots = this.#slotsOf(entry, rule);
@@ -67,7 +67,7 @@ export class OptimizerUpdate {
       slots: optimizer.slots(options, shape).map(({ name }) => slot(name)!),
       scratch: this.#scratch(entry, rule, step),
       average: slot(emaSlot),
-      hyper: hyperOf(options, step),
+      hyper: hyperOf(options, step, factor),
     });
     entry.count += 1;
     entry.counters = step.counters ?? {};
@@ -189,7 +189,12 @@ function allSlots(
 }
 
 /** The hyper-parameters of a step as kernels take them. */
-function hyperOf(options: CommonOptions, { hyper, decay = 0, clipsItself }: Step): Float64Array {
+function hyperOf(
+  options: CommonOptions,
+  { hyper, decay = 0, clipsItself }: Step,
+  factor: number,
+): Float64Array {
   const clip = clipsItself === true ? undefined : options.clipGradient;
-  return Float64Array.of(options.rescaleGrad, clip ?? Infinity, decay, options.ema ?? 0, ...hyper);
+  const common = [options.rescaleGrad * factor, clip ?? Infinity, decay, options.ema ?? 0];
+  return Float64Array.of(...common, ...hyper);
 }

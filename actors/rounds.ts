@@ -2,6 +2,7 @@ import type { TensorData } from '../src/core/dtypes.js';
 import { KVStoreError, showKey, toFailure, type Failure } from '../src/core/errors.js';
 import type { Consistency } from '../src/core/types.js';
 import type { FromCoordinator, Rank, Updated, WireGroup } from '../src/core/protocol.js';
+import { spansCall } from './call-scale.js';
 import type { Entry, EntryTicket } from './entry.js';
 import type { Members } from './members.js';
 import type { Pulls } from './pulls.js';
@@ -134,6 +135,9 @@ export class Rounds {
       const what = `round ${entry.version} of ${showKey(entry.key)}`;
       const error = this.#context.members.departed(lost, what, entry.key);
       this.#endRound(entry, ranks, toFailure(error));
+    } else if (spansCall(entry.pushOf(ranks[0]!)!.rule)) {
+      this.#closeCall(entry, ranks);
+      return;
     } else if (!this.#close(entry, ranks)) {
       return;
     }
@@ -158,10 +162,38 @@ export class Rounds {
       .find((rank) => !pushing.includes(rank) && entry.pushOf(rank) === undefined);
   }
 
+  /**
+   * Runs the rounds of all keys of a call together, those that have not failed, once each of them can
+   * close. The call is that of the round's lowest rank.
+   */
+  #closeCall(entry: Entry, ranks: readonly Rank[]): void {
+    const { ticket, rule } = entry.pushOf(ranks[0]!)!;
+    const rounds: ClosableRound[] = [];
+    for (const each of ticket.pushes) {
+      const theirs = each === entry ? ranks : this.#closableRound(each);
+      if (theirs === undefined || each.pending) return;
+      if (each.pushOf(theirs[0]!)!.ticket !== ticket) return;
+      if (this.#lostRank(each, theirs) !== undefined) return; // It fails first, and is left out.
+      rounds.push({ entry: each, ranks: theirs, inputs: inputsOf(each, theirs) });
+    }
+    const { updates } = this.#context;
+    const factor = updates.callFactor(rule, rounds);
+    for (const round of rounds) {
+      let failure: Failure | undefined;
+      try {
+        if (factor !== undefined) updates.apply(rule, round.entry, round.inputs, factor);
+      } catch (error) {
+        failure = toFailure(error, 'updater_error');
+      }
+      this.#endRound(round.entry, round.ranks, failure, factor === undefined);
+      this.#ready.add(round.entry);
+    }
+  }
+
   /** Runs a round. Returns false when a device's updater has to answer first. */
   #close(entry: Entry, ranks: readonly Rank[]): boolean {
     const { updates } = this.#context;
-    const inputs = ranks.flatMap((rank) => entry.pushOf(rank)!.values);
+    const inputs = inputsOf(entry, ranks);
     const { rule } = entry.pushOf(ranks[0]!)!;
     let failure: Failure | undefined;
     try {
@@ -206,16 +238,24 @@ export class Rounds {
     return false;
   }
 
-  #endRound(entry: Entry, ranks: readonly Rank[], failure: Failure | undefined): void {
+  /** Answers those of a round. One that was `skipped` has ended well, without a new version. */
+  #endRound(
+    entry: Entry,
+    ranks: readonly Rank[],
+    failure: Failure | undefined,
+    skipped = false,
+  ): void {
     this.#starved.delete(entry);
-    if (failure === undefined) {
+    if (failure === undefined && !skipped) {
       entry.version += 1;
       this.#context.applied();
     }
     for (const rank of ranks) {
       const { ticket } = entry.pushOf(rank)!;
       entry.pop(rank);
-      ticket.endPush(failure);
+      ticket.endPush(entry, failure);
+      // Keys of the call that wait for each other go on without this one.
+      if (failure !== undefined) for (const each of ticket.pushes) this.#ready.add(each);
       if (ticket.isSettled) this.#context.settle(ticket);
       else if (ticket.mayPull) this.#endPushes(ticket);
     }
@@ -253,6 +293,17 @@ export class Rounds {
       if (head.ticket.isSettled) this.#context.settle(head.ticket);
     }
   }
+}
+
+/** A round that can close, with its values in order. */
+interface ClosableRound {
+  readonly entry: Entry;
+  readonly ranks: readonly Rank[];
+  readonly inputs: readonly TensorData[];
+}
+
+function inputsOf(entry: Entry, ranks: readonly Rank[]): TensorData[] {
+  return ranks.flatMap((rank) => entry.pushOf(rank)!.values);
 }
 
 /** What a round's other ranks hear when `rank` takes its part back while the update is running. */

@@ -70,11 +70,7 @@ export class StateCalls {
 
   #save({ path, what }: StateRequest): void {
     const { keys, updates, files } = this.#context;
-    const { tensors, metadata } = describeStore(
-      [...keys.entries()],
-      updates.rule,
-      what === 'store',
-    );
+    const { tensors, metadata } = describeStore([...keys.entries()], updates, what === 'store');
     files.write(path, tensors, metadata);
   }
 
@@ -95,7 +91,10 @@ export class StateCalls {
     for (const saved of keys) this.#checkKey(saved, rule ?? this.#context.updates.rule);
     const loaded = this.#read(checkpoint, keys);
     // From here on nothing can fail.
-    if (rule !== undefined) this.#context.updates.restore(rule, this.#context.keys.entries());
+    if (rule !== undefined) {
+      const { goodCalls } = optimizer!;
+      this.#context.updates.restore(rule, this.#context.keys.entries(), goodCalls);
+    }
     const added: Key[] = [];
     for (const { saved, stored, slots } of loaded) {
       if (!this.#context.keys.has(saved.key)) added.push(saved.key);

@@ -21,6 +21,8 @@ export class Ticket<Entry> {
   /** Whether a pull asks for views; then `views` holds them instead. */
   readonly wantsViews: boolean;
   readonly views: PinnedTensor[] = [];
+  /** Entries on which a push of this request is open. */
+  readonly pushes = new Set<Entry>();
   failure: Failure | undefined;
   #openPushes = 0;
   #openPulls = 0;
@@ -52,6 +54,7 @@ export class Ticket<Entry> {
 
   addPush(entry: Entry): void {
     this.entries.add(entry);
+    this.pushes.add(entry);
     this.#openPushes += 1;
   }
 
@@ -60,7 +63,8 @@ export class Ticket<Entry> {
     this.#openPulls += 1;
   }
 
-  endPush(failure?: Failure): void {
+  endPush(entry: Entry, failure?: Failure): void {
+    this.pushes.delete(entry);
     this.#openPushes -= 1;
     this.failure ??= failure;
   }

@@ -10,6 +10,7 @@ import type { CoordinatorOptions } from '../src/core/protocol.js';
 import { Tensor, type TensorHandle } from '../src/core/tensor.js';
 import { runUpdater } from '../src/core/updaters.js';
 import type { Kernels } from '../native/kernels.js';
+import { callFactor, nextLossScale, spansCall, type RoundInputs } from './call-scale.js';
 import type { Entry } from './entry.js';
 import { FiniteGuard } from './finite-guard.js';
 import { OptimizerUpdate } from './optimizer-update.js';
@@ -29,16 +30,18 @@ export class UpdateRule {
   readonly #optimizers: OptimizerUpdate;
   readonly #guard: FiniteGuard;
   readonly #updaterTimeoutMs: number;
+  readonly #changed: () => void;
   #rule: Rule = { kind: 'assign', setting: 0 };
+  #goodCalls = 0;
 
   constructor(
     kernels: Kernels,
-    budget: MemoryBudget,
-    pins: Pins,
+    { budget, pins, changed }: UpdateContext,
     { guard, updaterTimeoutMs = Infinity }: Pick<CoordinatorOptions, 'guard' | 'updaterTimeoutMs'>,
   ) {
     this.#kernels = kernels;
     this.#pins = pins;
+    this.#changed = changed;
     this.#workspace = new Workspace(budget);
     this.#optimizers = new OptimizerUpdate(kernels, this.#workspace);
     this.#guard = new FiniteGuard(kernels, this.#workspace, guard === 'finite');
@@ -52,6 +55,7 @@ export class UpdateRule {
   /** Puts `rule` in force for pushes from now on; those that wait keep the one they came with. */
   use(rule: RuleKind, entries: Iterable<Entry>): void {
     this.#rule = { ...rule, setting: this.#rule.setting + 1 };
+    this.#goodCalls = 0;
     for (const entry of entries) if (entry.isIdle) this.#adopt(entry, this.#rule);
     this.#workspace.clear();
     this.#guard.release();
@@ -71,11 +75,16 @@ export class UpdateRule {
   }
 
   /** Puts the optimizer of a checkpoint in force; slots stay where it is the one that is. */
-  restore(rule: RuleKind & { readonly kind: 'optimizer' }, entries: Iterable<Entry>): void {
+  restore(
+    rule: RuleKind & { readonly kind: 'optimizer' },
+    entries: Iterable<Entry>,
+    goodCalls: number,
+  ): void {
     const same =
       this.#rule.kind === 'optimizer' && this.#rule.optimizer.name === rule.optimizer.name;
     if (same) this.#rule = { ...rule, setting: this.#rule.setting };
     else this.use(rule, entries);
+    this.#goodCalls = goodCalls;
   }
 
   /** What the optimizer in force remembers of `entry` from now on; the budget has counted it. */
@@ -105,15 +114,41 @@ export class UpdateRule {
     if (entry.setting === rule.setting || entry.isIdle) this.#prepare(entry, rule);
   }
 
+  /**
+   * What the gradients of a call are multiplied by; undefined when the call is skipped. Moves the
+   * loss scale on, if it is to be found.
+   */
+  callFactor(rule: Rule, rounds: readonly RoundInputs[]): number | undefined {
+    if (!spansCall(rule)) return 1;
+    const factor = callFactor(this.#kernels, rule.options, rounds);
+    const current = this.#rule;
+    if (current.kind !== 'optimizer' || current.setting !== rule.setting) return factor;
+    const next = nextLossScale(current.options, this.#goodCalls, factor === undefined);
+    if (next === undefined) return factor;
+    this.#goodCalls = next.goodCalls;
+    if (next.lossScale !== current.options.lossScale) {
+      this.change({ lossScale: next.lossScale });
+      this.#changed();
+    }
+    return factor;
+  }
+
+  /** Calls since the loss scale changed. */
+  get goodCalls(): number {
+    return this.#goodCalls;
+  }
+
   /** Applies `rule` to the values of one round, which are added in order. Not for `caller`. */
-  apply(rule: Rule, entry: Entry, inputs: readonly TensorData[]): void {
+  apply(rule: Rule, entry: Entry, inputs: readonly TensorData[], factor = 1): void {
     this.#prepare(entry, rule);
     switch (rule.kind) {
       case 'assign':
         return this.#assign(entry, inputs);
       case 'optimizer':
         this.#detach(entry);
-        return this.#guard.protect(entry, () => this.#optimizers.apply(entry, rule, inputs));
+        return this.#guard.protect(entry, () =>
+          this.#optimizers.apply(entry, rule, inputs, factor),
+        );
       case 'module':
         this.#applyModule(rule, entry, inputs);
         return;
@@ -245,6 +280,14 @@ export class UpdateRule {
     entry.count = 0;
     entry.counters = {};
   }
+}
+
+/** What updates need of the coordinator around them. */
+interface UpdateContext {
+  readonly budget: MemoryBudget;
+  readonly pins: Pins;
+  /** Called when an option of the optimizer has changed by itself. */
+  changed(): void;
 }
 
 /** What an optimizer remembers of a key. */

@@ -33,6 +33,7 @@ export interface AddonKernels {
     average: DenseArray | undefined,
     rows: BigInt64Array | undefined,
   ): void;
+  squares(inputs: readonly DenseArray[], dtype: number): number;
   copy(source: AnyTypedArray, outs: readonly AnyTypedArray[]): void;
   cast(source: DenseArray, out: DenseArray, from: number, to: number): void;
   isFinite(view: DenseArray, dtype: number): boolean;

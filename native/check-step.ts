@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { computeDtype, dtypeInfo, holds } from '../src/core/dtypes.js';
+import { computeDtype, dtypeInfo, holds, type DType } from '../src/core/dtypes.js';
 import type { FloatData } from '../src/core/optimizers/kernel.js';
 import { commonHyper, scratchLength, stepKernelNamed } from '../src/core/optimizers/kernels.js';
 import { sizeOf } from '../src/core/shape.js';
 import { checkMany, isDisjoint, typeOf } from './checks.js';
-import type { AnyTypedArray, StepArguments } from './types.js';
+import type { AnyTypedArray, DenseArray, StepArguments } from './types.js';
 
 /** Asserts the contract of `step`. */
 export function checkStep(rule: string, args: StepArguments): void {
@@ -32,6 +32,16 @@ export function checkStep(rule: string, args: StepArguments): void {
   assert((scratch?.length ?? 0) >= needed, 'a step has enough scratch');
   if (scratch !== undefined) assertCompute(args, scratch);
   assertApart([stored, ...slots, args.master, args.average, scratch]);
+}
+
+/** Asserts the contract of `squares`. */
+export function checkSquares(inputs: readonly DenseArray[], dtype: DType): void {
+  assert(dtypeInfo(dtype).floating, 'there are no squares of this dtype');
+  assert(inputs.length > 0, 'a sum has at least one input');
+  for (const input of inputs) {
+    assert(holds(dtype, input), 'inputs are of the dtype');
+    assert(input.length === inputs[0]!.length, 'arrays of one kernel call have one length');
+  }
 }
 
 function checkRows({ inputs, stored, shape, rows }: StepArguments): void {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { types } from 'node:util';
 import { loadAddon, type Addon } from './addon.js';
-import { checkStep } from './check-step.js';
+import { checkSquares, checkStep } from './check-step.js';
 import { checkCast, checkCopy, checkReduceSum, typeOf } from './checks.js';
 import { codeOf, resolveDtype } from './dtype-codes.js';
 import * as reference from './reference.js';
@@ -59,6 +59,7 @@ function nativeFunctions({ forCpu, externalBuffer, steps }: Addon, cpu: Cpu): Ke
       const rest = [rowLength, master, scratch, average, rows] as const;
       native.step(rules.get(rule)!, codeOf(dtype), ...arrays, ...rest);
     },
+    squares: (inputs, dtype) => native.squares(inputs, codeOf(dtype)),
     cast(source, out, from, to) {
       const codes = [codeOf(resolveDtype(source, from)), codeOf(resolveDtype(out, to))] as const;
       native.cast(source, out, ...codes);
@@ -105,6 +106,10 @@ function checked(functions: KernelFunctions): KernelFunctions {
     step(rule, args) {
       checkStep(rule, args);
       functions.step(rule, args);
+    },
+    squares(inputs, dtype) {
+      checkSquares(inputs, dtype);
+      return functions.squares(inputs, dtype);
     },
     copy(source, outs) {
       checkCopy(source, outs);

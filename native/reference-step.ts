@@ -1,8 +1,13 @@
-import { computeDtype } from '../src/core/dtypes.js';
+import { computeDtype, type DType } from '../src/core/dtypes.js';
 import { castElements } from '../src/core/elements.js';
-import type { FloatData, Round, StepKernel } from '../src/core/optimizers/kernel.js';
+import {
+  sumOfSquares,
+  type FloatData,
+  type Round,
+  type StepKernel,
+} from '../src/core/optimizers/kernel.js';
 import { commonHyper, stepKernelNamed } from '../src/core/optimizers/kernels.js';
-import type { StepArguments } from './types.js';
+import type { DenseArray, StepArguments } from './types.js';
 
 /** One step of a rule, as `types.ts` says: what the fused kernels of the addon do tile by tile. */
 export function step(rule: string, args: StepArguments): void {
@@ -12,6 +17,27 @@ export function step(rule: string, args: StepArguments): void {
   args.rows.forEach((row, i) => {
     stepPart(kernel, args, { from: i * length, to: Number(row) * length, length });
   });
+}
+
+/** The sum of the squares of a sum. */
+export function squares(inputs: readonly DenseArray[], dtype: DType): number {
+  return sumOfSquares(sumInputs(inputs, dtype));
+}
+
+/** The sum of `inputs` in the type that steps of `dtype` are computed in. */
+function sumInputs(inputs: readonly DenseArray[], dtype: DType): FloatData {
+  const compute = computeDtype(dtype);
+  const make = (): FloatData =>
+    compute === 'float64'
+      ? new Float64Array(inputs[0]!.length)
+      : new Float32Array(inputs[0]!.length);
+  const [sum, other] = [make(), make()];
+  castElements(inputs[0]!, dtype, sum, compute);
+  for (const input of inputs.slice(1)) {
+    castElements(input, dtype, other, compute);
+    for (let i = 0; i < sum.length; i++) sum[i] = sum[i]! + other[i]!;
+  }
+  return sum;
 }
 
 /** `length` elements from `from` on in the inputs and from `to` on in the weights. */
@@ -33,13 +59,10 @@ function stepPart(kernel: StepKernel, args: StepArguments, range: Range): void {
 
   const w = compute === dtype ? (target as FloatData) : master ? inRange(master) : room(length);
   if (compute !== dtype && master === undefined) castElements(target, dtype, w, compute);
-  const g = room(length);
-  castElements(inputs[0]!.subarray(from, from + length), dtype, g, compute);
-  const other = room(length);
-  for (const input of inputs.slice(1)) {
-    castElements(input.subarray(from, from + length), dtype, other, compute);
-    for (let i = 0; i < length; i++) g[i] = g[i]! + other[i]!;
-  }
+  const g = sumInputs(
+    inputs.map((input) => input.subarray(from, from + length)),
+    dtype,
+  );
   prepareGradient(g, w, args.hyper, f);
   const own = Array.from(args.hyper.subarray(commonHyper));
   kernel.run(

@@ -4,7 +4,7 @@ import { castElements, codecOf, copyElements } from '../src/core/elements.js';
 import { resolveDtype } from './dtype-codes.js';
 import type { AnyTypedArray, DenseArray } from './types.js';
 
-export { step } from './reference-step.js';
+export { squares, step } from './reference-step.js';
 
 /**
  * What each kernel means, plainly; `types.ts` has the contracts. Tests compare the addon with these,

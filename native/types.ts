@@ -50,6 +50,11 @@ export interface KernelFunctions {
    * `stored` only where it is the very same array at the same position.
    */
   step(rule: string, args: StepArguments): void;
+  /**
+   * The sum of the squares of `inputs[0] + inputs[1] + …`, which is made as `step` makes it, in double
+   * precision and in one order (`sumOfSquares` in src/core/optimizers/kernel.ts). Floats only.
+   */
+  squares(inputs: readonly DenseArray[], dtype: DType): number;
   /** Copies `source` to every out, bit by bit. An out is disjoint from `source` or the same array. */
   copy(source: AnyTypedArray, outs: readonly AnyTypedArray[]): void;
   /**

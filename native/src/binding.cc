@@ -52,6 +52,14 @@ void Step(const Napi::CallbackInfo& info) {
   Table(info).steps[NumberAt(info, 0)].run[NumberAt(info, 1)](arguments);
 }
 
+// squares(inputs, dtype)
+Napi::Value Squares(const Napi::CallbackInfo& info) {
+  const Addresses inputs(info.Env(), info[0]);
+  const View first = ViewOf(info.Env(), info[0].As<Napi::Array>().Get(uint32_t{0}));
+  const auto kernel = Table(info).squares[NumberAt(info, 1)];
+  return Napi::Number::New(info.Env(), kernel(inputs.data(), inputs.size(), first.length));
+}
+
 // copy(source, outs)
 void Copy(const Napi::CallbackInfo& info) {
   const View source = ViewOf(info.Env(), info[0]);
@@ -93,6 +101,7 @@ Napi::Value ForCpu(const Napi::CallbackInfo& info) {
     Napi::Object kernels = Napi::Object::New(info.Env());
     kernels["reduceSum"] = Napi::Function::New<ReduceSum>(info.Env(), "reduceSum", table);
     kernels["step"] = Napi::Function::New<Step>(info.Env(), "step", table);
+    kernels["squares"] = Napi::Function::New<Squares>(info.Env(), "squares", table);
     kernels["copy"] = Napi::Function::New<Copy>(info.Env(), "copy", table);
     kernels["cast"] = Napi::Function::New<Cast>(info.Env(), "cast", table);
     kernels["isFinite"] = Napi::Function::New<IsFinite>(info.Env(), "isFinite", table);

@@ -24,6 +24,8 @@ struct KernelTable {
   Copy copy;
   Cast cast[kDtypeCount][kDtypeCount];  // [from][to]
   IsFinite is_finite[kDtypeCount];
+  // The sum of the squares of a sum; null for integers.
+  double (*squares[kDtypeCount])(const void* const* inputs, size_t count, size_t length);
   const StepKernel* steps;  // see steps.h
   const size_t* step_count;
 };

@@ -28,6 +28,8 @@ const KernelTable kTable = {
     .copy = Copy,
     .cast = {TENSORKV_DTYPES(TENSORKV_CASTS)},
     .is_finite = {TENSORKV_DTYPES(TENSORKV_IS_FINITE)},
+    .squares = {SquaresOfSum<float>, SquaresOfSum<double>, SquaresOfSum<Half>,
+                SquaresOfSum<Bfloat16>, nullptr, nullptr, nullptr, nullptr},
     .steps = kSteps,
     .step_count = &kStepCount,
 };

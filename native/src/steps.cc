@@ -28,6 +28,23 @@
 
 namespace tensorkv::TENSORKV_LEVEL {
 
+template <typename T>
+double SquaresOfSum(const void* const* inputs, size_t count, size_t length) {
+  alignas(64) Compute<T> tile[kTile];
+  double sum = 0;
+  for (size_t begin = 0; begin < length; begin += kTile) {
+    const size_t size = length - begin < kTile ? length - begin : kTile;
+    SumTile<T>(inputs, count, begin, tile, size);
+    sum += SquaresOfBlock(tile, size);
+  }
+  return sum;
+}
+
+template double SquaresOfSum<float>(const void* const*, size_t, size_t);
+template double SquaresOfSum<double>(const void* const*, size_t, size_t);
+template double SquaresOfSum<Half>(const void* const*, size_t, size_t);
+template double SquaresOfSum<Bfloat16>(const void* const*, size_t, size_t);
+
 // In the order of Dtype; integers have no update rules.
 #define TENSORKV_STEP(name, Run, Rule)                                                             \
   {                                                                                                \

@@ -36,6 +36,9 @@ test('S13: sgd has the defaults of MXNet 2.0', (t) => {
     lazyUpdate: true,
     beginNumUpdate: 0,
     schedule: undefined,
+    clipGlobalNorm: undefined,
+    lossScale: undefined,
+    lossScaleWindow: undefined,
     ema: undefined,
   });
 });

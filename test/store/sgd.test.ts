@@ -44,6 +44,9 @@ const plain: SgdOptions = {
   lazyUpdate: true,
   beginNumUpdate: 0,
   schedule: undefined,
+  clipGlobalNorm: undefined,
+  lossScale: undefined,
+  lossScaleWindow: undefined,
   ema: undefined,
 };
 const variants: Record<string, Partial<SgdOptions>> = {

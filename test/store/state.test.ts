@@ -284,10 +284,16 @@ async function saveSample(t: ExecutionContext, path: string): Promise<void> {
   await kv.save(path);
 }
 
-test('S16: a checkpoint has the bytes that a reader of other people has opened', async (t) => {
+test('S16: a checkpoint has the tensors of one that a reader of other people has opened', async (t) => {
   const path = join(temporaryFolder(t), 'store.safetensors');
   await saveSample(t, path);
-  t.true(readFileSync(path).equals(readFileSync(fixture('tensorkv'))));
+  const tensorsOf = (file: string) => {
+    const { tensors, close } = openCheckpoint(file);
+    close();
+    const bytes = [...tensors.values()].reduce((most, { end }) => Math.max(most, end), 0);
+    return { tensors, data: readFileSync(file).subarray(-bytes).toString('hex') };
+  };
+  t.deepEqual(tensorsOf(path), tensorsOf(fileURLToPath(fixture('tensorkv'))));
 });
 
 test('S16: the Python library opens a checkpoint, where there is one', async (t) => {

@@ -27,6 +27,18 @@ export interface CommonOptions {
   readonly beginNumUpdate: number;
   /** Gives the learning rate by the number of the key's update. */
   readonly schedule: Schedule | undefined;
+  /**
+   * Upper limit of the norm of all gradients of one call together, after rescaling; undefined: none.
+   * The keys of a call then close their rounds at once, and it takes the same keys from each worker.
+   */
+  readonly clipGlobalNorm: number | undefined;
+  /**
+   * What the loss was multiplied by: gradients are divided by it, and a call with one that is not
+   * finite is skipped as a whole. Undefined: neither.
+   */
+  readonly lossScale: number | undefined;
+  /** Calls without a skip after which `lossScale` doubles; a skip halves it. Undefined: it stays. */
+  readonly lossScaleWindow: number | undefined;
   /** Share kept by an exponential moving average of the weights; undefined: there is none. */
   readonly ema: number | undefined;
 }
@@ -118,6 +130,9 @@ export const commonDefaults = {
   lazyUpdate: true,
   beginNumUpdate: 0,
   schedule: undefined,
+  clipGlobalNorm: undefined,
+  lossScale: undefined,
+  lossScaleWindow: undefined,
   ema: undefined,
 } as const satisfies Omit<CommonOptions, 'lr'>;
 
@@ -132,6 +147,9 @@ const commonChecks: Readonly<Record<keyof CommonOptions, OptionCheck>> = {
   lazyUpdate: 'boolean',
   beginNumUpdate: 'count',
   schedule: 'schedule',
+  clipGlobalNorm: 'positive',
+  lossScale: 'positive',
+  lossScaleWindow: 'positiveCount',
   ema: 'share',
 };
 

@@ -11,6 +11,8 @@ export type OptionCheck =
   | 'boolean'
   /** An integer from 0 up. */
   | 'count'
+  /** An integer from 1 up. */
+  | 'positiveCount'
   /** An object of finite factors by key. */
   | 'factors'
   | 'schedule';
@@ -22,6 +24,7 @@ const expectations: Readonly<Record<Exclude<OptionCheck, 'schedule'>, string>> =
   share: 'a number from 0 up and below 1',
   boolean: 'true or false',
   count: 'an integer from 0 up',
+  positiveCount: 'an integer from 1 up',
   factors: 'an object of finite factors by key',
 };
 
@@ -54,6 +57,8 @@ function passes(value: unknown, check: Exclude<OptionCheck, 'schedule'>): boolea
       return value >= 0 && value < 1;
     case 'count':
       return Number.isSafeInteger(value) && value >= 0;
+    case 'positiveCount':
+      return Number.isSafeInteger(value) && value >= 1;
   }
 }
 
