@@ -34,6 +34,22 @@ export interface AddonKernels {
     rows: BigInt64Array | undefined,
   ): void;
   squares(inputs: readonly DenseArray[], dtype: number): number;
+  encode(
+    twoBit: boolean,
+    threshold: number,
+    gradient: Float32Array,
+    residual: Float32Array,
+    out: Uint8Array,
+  ): void;
+  decode(twoBit: boolean, threshold: number, bytes: Uint8Array, out: Float32Array): void;
+  quantize(
+    twoBit: boolean,
+    threshold: number,
+    gradient: Float32Array,
+    residual: Float32Array,
+    left: Float32Array,
+    out: Float32Array,
+  ): void;
   copy(source: AnyTypedArray, outs: readonly AnyTypedArray[]): void;
   cast(source: DenseArray, out: DenseArray, from: number, to: number): void;
   isFinite(view: DenseArray, dtype: number): boolean;

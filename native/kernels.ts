@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { types } from 'node:util';
 import { loadAddon, type Addon } from './addon.js';
+import { checkDecode, checkEncode, checkQuantize } from './check-compression.js';
 import { checkSquares, checkStep } from './check-step.js';
 import { checkCast, checkCopy, checkReduceSum, typeOf } from './checks.js';
 import { codeOf, resolveDtype } from './dtype-codes.js';
@@ -59,6 +60,12 @@ function nativeFunctions({ forCpu, externalBuffer, steps }: Addon, cpu: Cpu): Ke
       const rest = [rowLength, master, scratch, average, rows] as const;
       native.step(rules.get(rule)!, codeOf(dtype), ...arrays, ...rest);
     },
+    encode: ({ type, threshold }, ...arrays) =>
+      native.encode(type === '2bit', threshold, ...arrays),
+    decode: ({ type, threshold }, ...arrays) =>
+      native.decode(type === '2bit', threshold, ...arrays),
+    quantize: ({ type, threshold }, inputs, ...outs) =>
+      native.quantize(type === '2bit', threshold, ...inputs, ...outs),
     squares: (inputs, dtype) => native.squares(inputs, codeOf(dtype)),
     cast(source, out, from, to) {
       const codes = [codeOf(resolveDtype(source, from)), codeOf(resolveDtype(out, to))] as const;
@@ -106,6 +113,18 @@ function checked(functions: KernelFunctions): KernelFunctions {
     step(rule, args) {
       checkStep(rule, args);
       functions.step(rule, args);
+    },
+    encode(codec, gradient, residual, out) {
+      checkEncode(codec, gradient, residual, out);
+      functions.encode(codec, gradient, residual, out);
+    },
+    decode(codec, bytes, out) {
+      checkDecode(codec, bytes, out);
+      functions.decode(codec, bytes, out);
+    },
+    quantize(codec, inputs, left, out) {
+      checkQuantize(inputs, left, out);
+      functions.quantize(codec, inputs, left, out);
     },
     squares(inputs, dtype) {
       checkSquares(inputs, dtype);

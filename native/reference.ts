@@ -4,6 +4,7 @@ import { castElements, codecOf, copyElements } from '../src/core/elements.js';
 import { resolveDtype } from './dtype-codes.js';
 import type { AnyTypedArray, DenseArray } from './types.js';
 
+export { decode, encode, quantize } from './reference-compression.js';
 export { squares, step } from './reference-step.js';
 
 /**

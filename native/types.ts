@@ -1,3 +1,4 @@
+import type { CompressionSpec } from '../src/core/compression.js';
 import type { DType, TensorData } from '../src/core/dtypes.js';
 import type { FloatData } from '../src/core/optimizers/kernel.js';
 import type { Shape } from '../src/core/shape.js';
@@ -55,6 +56,28 @@ export interface KernelFunctions {
    * precision and in one order (`sumOfSquares` in src/core/optimizers/kernel.ts). Floats only.
    */
   squares(inputs: readonly DenseArray[], dtype: DType): number;
+  /**
+   * Writes the codes of `gradient` (src/core/compression.ts) to `out`, which has `compressedBytes`
+   * elements, and what they leave out to `residual`. No two arrays overlap.
+   */
+  encode(
+    codec: CompressionSpec,
+    gradient: Float32Array,
+    residual: Float32Array,
+    out: Uint8Array,
+  ): void;
+  /** Writes the values of codes to `out`; the code 01 gives 0. */
+  decode(codec: CompressionSpec, bytes: Uint8Array, out: Float32Array): void;
+  /**
+   * Writes what `decode` would give of the codes of `gradient` to `out`, and what they leave out to
+   * `left`. `left` may be `residual` and `out` may be `gradient`, otherwise no two arrays overlap.
+   */
+  quantize(
+    codec: CompressionSpec,
+    inputs: readonly [gradient: Float32Array, residual: Float32Array],
+    left: Float32Array,
+    out: Float32Array,
+  ): void;
   /** Copies `source` to every out, bit by bit. An out is disjoint from `source` or the same array. */
   copy(source: AnyTypedArray, outs: readonly AnyTypedArray[]): void;
   /**

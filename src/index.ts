@@ -14,6 +14,7 @@
  */
 export type { Capability } from './core/capabilities.js';
 export type { Device } from './core/devices.js';
+export type { CompressionSpec, CompressionType } from './core/compression.js';
 export type { DType, NumberData, TensorData } from './core/dtypes.js';
 export type { ErrorCode } from './core/errors.js';
 export type { Key } from './core/keys.js';
@@ -34,6 +35,7 @@ export type {
   ViewOptions,
 } from './call-arguments.js';
 
+export type { Codec, Gradient } from './codec.js';
 export type { WorkerGroup, GroupEvent, LaunchOptions } from './launch.js';
 export type { OptimizerView } from './live-optimizer.js';
 export type { KVStoreStats } from './statistics.js';
@@ -48,6 +50,7 @@ export { schedule } from './core/schedules/index.js';
 export { full, ones, tensor } from './core/creation.js';
 export { Tensor, zeros } from './core/tensor.js';
 export { TensorView } from './core/tensor-view.js';
+export { codec } from './codec.js';
 export { unsharedView } from './interop.js';
 export { KVStore } from './kv-store.js';
 export { KVStoreBase } from './kv-store-base.js';

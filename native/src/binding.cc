@@ -1,5 +1,7 @@
 // What JavaScript sees of the kernels: unwrap, call, return. native/kernels.ts has checked every
 // argument; native/addon.ts declares the types. Nothing here is mutable or shared between threads.
+#include "binding.h"
+
 #include <napi.h>
 
 #include <string>
@@ -105,6 +107,7 @@ Napi::Value ForCpu(const Napi::CallbackInfo& info) {
     kernels["copy"] = Napi::Function::New<Copy>(info.Env(), "copy", table);
     kernels["cast"] = Napi::Function::New<Cast>(info.Env(), "cast", table);
     kernels["isFinite"] = Napi::Function::New<IsFinite>(info.Env(), "isFinite", table);
+    tensorkv::binding::AddCompression(info.Env(), kernels, table);
     return kernels;
   }
   return info.Env().Undefined();

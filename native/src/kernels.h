@@ -2,6 +2,7 @@
 
 #include <cstddef>
 
+#include "codec.h"
 #include "dtype.h"
 #include "step.h"
 
@@ -26,6 +27,12 @@ struct KernelTable {
   IsFinite is_finite[kDtypeCount];
   // The sum of the squares of a sum; null for integers.
   double (*squares[kDtypeCount])(const void* const* inputs, size_t count, size_t length);
+  // See compression.h.
+  void (*encode)(const CodecSpec& codec, const float* gradient, float* residual, uint8_t* out,
+                 size_t length);
+  void (*decode)(const CodecSpec& codec, const uint8_t* bytes, float* out, size_t length);
+  void (*quantize)(const CodecSpec& codec, const float* gradient, const float* residual,
+                   float* left, float* out, size_t length);
   const StepKernel* steps;  // see steps.h
   const size_t* step_count;
 };

@@ -1,6 +1,7 @@
 #include <cstdint>
 
 #include "cast.h"
+#include "compression.h"
 #include "copy.h"
 #include "is_finite.h"
 #include "kernels.h"
@@ -30,6 +31,9 @@ const KernelTable kTable = {
     .is_finite = {TENSORKV_DTYPES(TENSORKV_IS_FINITE)},
     .squares = {SquaresOfSum<float>, SquaresOfSum<double>, SquaresOfSum<Half>,
                 SquaresOfSum<Bfloat16>, nullptr, nullptr, nullptr, nullptr},
+    .encode = Encode,
+    .decode = Decode,
+    .quantize = Quantize,
     .steps = kSteps,
     .step_count = &kStepCount,
 };

@@ -9,6 +9,7 @@ int main() {
     const tensorkv::KernelTable* const kernels = tensorkv::KernelsFor(cpu);
     if (kernels == nullptr) continue;
     tensorkv::test::TestReduceSum(*kernels);
+    tensorkv::test::TestCompression(*kernels);
     tensorkv::test::TestSteps(*kernels);
     tensorkv::test::TestCopy(*kernels);
     tensorkv::test::TestCast(*kernels);

@@ -6,6 +6,7 @@ namespace tensorkv::test {
 
 // Each checks one kernel of one level and aborts at the first difference.
 void TestReduceSum(const KernelTable& kernels);
+void TestCompression(const KernelTable& kernels);
 void TestSteps(const KernelTable& kernels);
 void TestCopy(const KernelTable& kernels);
 void TestCast(const KernelTable& kernels);

@@ -1,0 +1,10 @@
+#pragma once
+
+#include <napi.h>
+
+namespace tensorkv::binding {
+
+// Each adds the functions of one part to the kernels of a level; `table` is its KernelTable.
+void AddCompression(Napi::Env env, Napi::Object kernels, void* table);
+
+}  // namespace tensorkv::binding
