@@ -1,4 +1,5 @@
 import { computeDtype, type DType, type TensorData } from '../src/core/dtypes.js';
+import { compressionSpec, type CompressionSpec } from '../src/core/compression.js';
 import { KVStoreError, show, showKey } from '../src/core/errors.js';
 import { assertKey, type Key } from '../src/core/keys.js';
 import type { Counters } from '../src/core/optimizers/optimizer.js';
@@ -27,12 +28,15 @@ export interface SavedKey {
   readonly count: number;
   readonly counters: Counters;
   readonly slots: ReadonlyMap<string, TensorEntry>;
+  /** What compression has left out, by whose gradients they were. */
+  readonly residuals: ReadonlyMap<string, TensorEntry>;
 }
 
 /** All that a checkpoint holds. */
 export interface SavedStore {
   readonly keys: readonly SavedKey[];
   readonly optimizer: SavedOptimizer | undefined;
+  readonly compression: CompressionSpec | undefined;
 }
 
 /** An optimizer with all that is not of one key. */
@@ -53,18 +57,20 @@ interface KeyRecord {
   readonly count: number;
   readonly counters: Counters;
   readonly slots: readonly string[];
+  readonly residuals: readonly string[];
 }
 
 /** Tensors and metadata of a checkpoint of `entries`, of the optimizer's part alone if so asked. */
 export function describeStore(
   entries: readonly Entry[],
-  { rule, goodCalls }: Pick<UpdateRule, 'rule' | 'goodCalls'>,
+  { rule, goodCalls, compression }: Pick<UpdateRule, 'rule' | 'goodCalls' | 'compression'>,
   withWeights: boolean,
 ): { readonly tensors: StoredTensor[]; readonly metadata: Metadata } {
   const tensors = entries.flatMap((entry) => [
     ...(withWeights
       ? [tensorOf(`weights/${entry.key}`, entry.like.dtype, entry, entry.stored)]
       : []),
+    ...(withWeights ? residualsOf(entry) : []),
     ...usedSlots(entry).map(([name, slot]) =>
       tensorOf(`states/${name}/${entry.key}`, computeDtype(entry.like.dtype), entry, slot),
     ),
@@ -79,9 +85,21 @@ export function describeStore(
     count: entry.count,
     counters: entry.counters,
     slots: usedSlots(entry).map(([name]) => name),
+    residuals: withWeights ? [...entry.residuals.keys()] : [],
   }));
-  const record = JSON.stringify({ version: formatVersion, keys, optimizer });
+  const record = JSON.stringify({
+    version: formatVersion,
+    keys,
+    optimizer,
+    compression: withWeights ? compression.rule?.spec : undefined,
+  });
   return { tensors, metadata: new Map([[metadataName, record]]) };
+}
+
+function residualsOf(entry: Entry): StoredTensor[] {
+  return [...entry.residuals].map(([source, residual]) =>
+    tensorOf(`residuals/${source}/${entry.key}`, 'float32', entry, residual),
+  );
 }
 
 /** Slots that an update has used; the others are still to be made. */
@@ -104,7 +122,8 @@ export function savedStore(checkpoint: Checkpoint): SavedStore {
   const text = checkpoint.metadata.get(metadataName);
   if (text === undefined) {
     if (checkpoint.metadata.has('sha256')) throw bad(`metadata ${metadataName}`, undefined);
-    return { keys: [...checkpoint.tensors.values()].map(foreignKey), optimizer: undefined };
+    const keys = [...checkpoint.tensors.values()].map(foreignKey);
+    return { keys, optimizer: undefined, compression: undefined };
   }
   if (!checkpoint.metadata.has('sha256')) throw bad('metadata sha256', undefined);
   const record = parseRecord(text);
@@ -113,35 +132,46 @@ export function savedStore(checkpoint: Checkpoint): SavedStore {
     if (!left.delete(name)) throw bad(`a tensor ${show(name)}, once`, undefined);
     return checkpoint.tensors.get(name)!;
   };
-  const keys = record.keys.map(({ key, slots, ...numbers }): SavedKey => ({
+  const keys = record.keys.map(({ key, slots, residuals, ...numbers }): SavedKey => ({
     key,
     ...numbers,
     weights: left.has(`weights/${key}`) ? take(`weights/${key}`) : undefined,
     slots: new Map(slots.map((slot) => [slot, take(`states/${slot}/${key}`)])),
+    residuals: new Map(residuals.map((from) => [from, take(`residuals/${from}/${key}`)])),
   }));
   const [stranger] = left;
   if (stranger !== undefined) throw bad('no tensors beside those of its keys', stranger);
   if (new Set(keys.map(({ key }) => key)).size < keys.length)
     throw bad('each key once', 'one twice');
-  return { keys, optimizer: record.optimizer };
+  return { ...record, keys };
 }
 
 function foreignKey(weights: TensorEntry): SavedKey {
   if (weights.name === '') throw bad('tensors with names', '');
-  return { key: weights.name, weights, version: 0, count: 0, counters: {}, slots: new Map() };
+  const nothing = { slots: new Map(), residuals: new Map() };
+  return { key: weights.name, weights, version: 0, count: 0, counters: {}, ...nothing };
 }
 
 function parseRecord(text: string): {
   readonly keys: readonly KeyRecord[];
   readonly optimizer: SavedStore['optimizer'];
+  readonly compression: SavedStore['compression'];
 } {
   const record = parseJson(text);
   if (!isPlainObject(record)) throw bad('metadata that is an object', record);
-  const { version, keys, optimizer } = record;
+  const { version, keys, optimizer, compression } = record;
   if (version !== formatVersion) throw bad(`format version ${formatVersion}`, version);
   if (!Array.isArray(keys) || !keys.every(isKeyRecord)) throw bad('a list of keys', keys);
   if (optimizer !== undefined && !isOptimizer(optimizer)) throw bad('an optimizer', optimizer);
-  return { keys, optimizer };
+  return { keys, optimizer, compression: parseCompression(compression) };
+}
+
+function parseCompression(given: unknown): CompressionSpec | undefined {
+  try {
+    return given === undefined ? undefined : compressionSpec(given);
+  } catch (error) {
+    throw bad('a compression', (error as Error).message);
+  }
 }
 
 function parseJson(text: string): unknown {
@@ -154,7 +184,7 @@ function parseJson(text: string): unknown {
 
 function isKeyRecord(value: unknown): value is KeyRecord {
   if (!isPlainObject(value)) return false;
-  const { key, version, count, counters, slots } = value;
+  const { key, version, count, counters, slots, residuals } = value;
   const isCount = (n: unknown): boolean => Number.isSafeInteger(n) && (n as number) >= 0;
   try {
     assertKey(key);
@@ -166,9 +196,13 @@ function isKeyRecord(value: unknown): value is KeyRecord {
     isCount(count) &&
     isPlainObject(counters) &&
     Object.values(counters).every((n) => typeof n === 'number') &&
-    Array.isArray(slots) &&
-    slots.every((name) => typeof name === 'string')
+    isStrings(slots) &&
+    isStrings(residuals)
   );
+}
+
+function isStrings(list: unknown): boolean {
+  return Array.isArray(list) && list.every((name) => typeof name === 'string');
 }
 
 function isOptimizer(value: unknown): value is SavedOptimizer {

@@ -1,11 +1,10 @@
 import { fromFailure, KVStoreError, showKey, toFailure, type Failure } from '../src/core/errors.js';
-import type { Key } from '../src/core/keys.js';
 import { MemoryBudget } from '../src/core/memory.js';
-import { plainOptions } from '../src/core/optimizers/optimizer.js';
 import { optimizerNamed } from '../src/core/optimizers/registry.js';
 import type { CoordinatorOptions, Rank, Request, ToCoordinator } from '../src/core/protocol.js';
 import type { Consistency } from '../src/core/types.js';
 import type { Actor } from './actor.js';
+import { Announcements } from './announcements.js';
 import { Collective } from './collective.js';
 import type { CoordinatorHost, LoadedUpdater } from './coordinator-needs.js';
 import type { Entry, EntryTicket } from './entry.js';
@@ -29,6 +28,7 @@ export class Coordinator implements Actor<ToCoordinator> {
   readonly #host: CoordinatorHost;
   readonly #consistency: Consistency;
   readonly #members: Members;
+  readonly #announce: Announcements;
   readonly #updates: UpdateRule;
   readonly #keys: KeyTable;
   readonly #rounds: Rounds;
@@ -48,9 +48,10 @@ export class Coordinator implements Actor<ToCoordinator> {
     this.#consistency = options.consistency;
     this.#status = new StatusBlock(options.status);
     this.#members = new Members(options.workers, options.onDeath);
+    this.#announce = new Announcements(this.#members, host.send.bind(host));
     this.#budget = new MemoryBudget(options.memoryLimit, 'the store');
     this.#pins = new Pins(this.#budget);
-    const changed = (): void => this.#announceRule();
+    const changed = (): void => this.#announce.rule(this.#updates.rule);
     const context = { budget: this.#budget, pins: this.#pins, changed };
     this.#updates = new UpdateRule(host.kernels, context, options);
     this.#keys = new KeyTable(this.#budget);
@@ -69,8 +70,8 @@ export class Coordinator implements Actor<ToCoordinator> {
       budget: this.#budget,
       pins: this.#pins,
       files: host.files,
-      keysAdded: (keys) => this.#announceKeys(keys),
-      ruleChanged: () => this.#announceRule(),
+      keysAdded: (keys) => this.#announce.keys(keys),
+      ruleChanged: () => this.#announce.rule(this.#updates.rule),
     });
     this.#collective = new Collective(this.#members, (ticket) => this.#run(ticket));
     this.#publish();
@@ -176,11 +177,12 @@ export class Coordinator implements Actor<ToCoordinator> {
       }
       case 'setUpdater':
       case 'setOptimizer':
+      case 'setCompression':
         this.#rounds.resume(); // So that keys which nothing waits for are idle.
         return this.#configure(ticket, request);
       case 'setHyper':
         this.#updates.change(request.options);
-        this.#announceRule();
+        this.#announce.rule(this.#updates.rule);
         return this.#answer(ticket, undefined);
       case 'save':
       case 'load':
@@ -210,7 +212,7 @@ export class Coordinator implements Actor<ToCoordinator> {
     if (ticket.rank === 0) {
       if (request.type === 'broadcast') this.#keys.checkOuts(request.values, request.pull);
       this.#keys.create(request.values);
-      this.#announceKeys(keys);
+      this.#announce.keys(keys);
     } else {
       this.#keys.assertNotInitialised(keys, ticket.rank);
       if (!keys.every((key) => this.#keys.has(key))) return this.#collective.holdForKeys(ticket);
@@ -228,14 +230,16 @@ export class Coordinator implements Actor<ToCoordinator> {
   /** Rank 0's setting counts; the n-th one of another device waits for the n-th of rank 0. */
   #configure(
     ticket: EntryTicket,
-    request: Request & { readonly type: 'setUpdater' | 'setOptimizer' },
+    request: Request & { readonly type: 'setUpdater' | 'setOptimizer' | 'setCompression' },
   ): void {
     if (ticket.rank !== 0) {
       const outcome = this.#collective.follow(ticket);
       if (outcome !== 'held') this.#answer(ticket, outcome.failure);
       return;
     }
-    if (request.type === 'setOptimizer') {
+    if (request.type === 'setCompression') {
+      this.#updates.compression.use(request.compression);
+    } else if (request.type === 'setOptimizer') {
       const optimizer = optimizerNamed(request.optimizer.name);
       const options = optimizer.resolve(request.optimizer.options);
       this.#use({ kind: 'optimizer', optimizer, options });
@@ -258,21 +262,7 @@ export class Coordinator implements Actor<ToCoordinator> {
 
   #use(rule: RuleKind): void {
     this.#updates.use(rule, this.#keys.entries());
-    this.#announceRule();
-  }
-
-  #announceKeys(keys: readonly Key[]): void {
-    for (const rank of this.#members.live()) this.#host.send(rank, { type: 'keys', keys });
-  }
-
-  /** Tells everyone which optimizer is in force, with which options. */
-  #announceRule(): void {
-    const { rule } = this.#updates;
-    const set =
-      rule.kind === 'optimizer'
-        ? { name: rule.optimizer.name, options: plainOptions(rule.options) }
-        : {};
-    for (const rank of this.#members.live()) this.#host.send(rank, { type: 'optimizer', ...set });
+    this.#announce.rule(this.#updates.rule);
   }
 
   #timeoutOf(ticket: EntryTicket): KVStoreError {
@@ -292,7 +282,7 @@ export class Coordinator implements Actor<ToCoordinator> {
     this.#answer(ticket, failure);
     this.#rounds.withdraw(ticket, failure);
     const { type } = ticket.request;
-    if (ticket.rank === 0 && (type === 'setUpdater' || type === 'setOptimizer')) {
+    if (ticket.rank === 0 && isSetting(type)) {
       this.#collective.configured(ticket, failure); // Those who follow it hear of its failure.
     } else {
       this.#collective.withdraw(ticket);
@@ -343,4 +333,9 @@ export class Coordinator implements Actor<ToCoordinator> {
       bytes: this.#budget.usedBytes,
     });
   }
+}
+
+/** Whether requests of `type` are settings: rank 0's count, others follow them. */
+function isSetting(type: Request['type']): boolean {
+  return type === 'setUpdater' || type === 'setOptimizer' || type === 'setCompression';
 }

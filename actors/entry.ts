@@ -3,6 +3,7 @@ import type { Key } from '../src/core/keys.js';
 import type { Counters } from '../src/core/optimizers/optimizer.js';
 import type { Rank } from '../src/core/protocol.js';
 import type { TensorHandle } from '../src/core/tensor.js';
+import type { CompressionRule, Residuals, RoundValues } from './compression.js';
 import type { Ticket } from './ticket.js';
 import type { Rule } from './rule.js';
 
@@ -14,6 +15,10 @@ export interface PushPart {
   readonly kind: 'push';
   readonly ticket: EntryTicket;
   readonly values: readonly TensorData[];
+  /** The name of each value's device; needed where they are compressed. */
+  readonly devices: readonly string[];
+  /** What the values go through before they are added. */
+  readonly compression: CompressionRule | undefined;
   /** The rule in force when it was made; a round goes by that of its lowest rank. */
   readonly rule: Rule;
 }
@@ -39,6 +44,7 @@ export interface PendingUpdate {
   /** The ranks whose pushes make up the round. */
   readonly ranks: readonly Rank[];
   readonly input: TensorData;
+  readonly values: RoundValues;
 }
 
 /**
@@ -63,6 +69,9 @@ export class Entry {
   /** Updates that the optimizer of `setting` has made, and its other numbers. */
   count = 0;
   counters: Counters = {};
+  /** What compression has left out, and of which setting. */
+  readonly residuals: Residuals = new Map();
+  residualSetting = 0;
   /** The other buffer of a key that a JavaScript updater works on. */
   spare: TensorData | undefined;
   pending: PendingUpdate | undefined;

@@ -1,9 +1,11 @@
 import type { TensorData } from '../src/core/dtypes.js';
+import { showDevice } from '../src/core/devices.js';
 import { KVStoreError, showKey, toFailure, type Failure } from '../src/core/errors.js';
 import type { Consistency } from '../src/core/types.js';
 import type { FromCoordinator, Rank, Updated, WireGroup } from '../src/core/protocol.js';
 import { spansCall } from './call-scale.js';
-import type { Entry, EntryTicket } from './entry.js';
+import type { RoundValues } from './compression.js';
+import type { Entry, EntryTicket, PushPart } from './entry.js';
 import type { Members } from './members.js';
 import type { Pulls } from './pulls.js';
 import { ReadyQueue } from './ready-queue.js';
@@ -55,7 +57,12 @@ export class Rounds {
     for (const { entry, tensors } of push) {
       ticket.addPush(entry);
       const values = tensors.map((each) => each.data);
-      entry.enqueue({ kind: 'push', ticket, values, rule: this.#context.updates.rule });
+      const { updates } = this.#context;
+      const compression = updates.compression.rule;
+      const devices =
+        compression === undefined ? [] : tensors.map((each) => showDevice(each.device));
+      const { rule } = updates;
+      entry.enqueue({ kind: 'push', ticket, values, devices, compression, rule });
     }
     pull.forEach(({ entry, tensors }, freshIndex) => {
       ticket.addPull(entry);
@@ -81,8 +88,9 @@ export class Rounds {
   updated(rank: Rank, { update, failure }: Updated): void {
     const entry = this.#pending.get(update);
     if (entry?.pending?.id !== update || entry.pending.runner !== rank) return;
-    const { input, ranks } = entry.pending;
+    const { input, ranks, values } = entry.pending;
     const failed = this.#context.updates.finish(entry, input, failure);
+    values.end(failed === undefined);
     this.#endPending(entry);
     this.#endRound(entry, ranks, failed);
     this.#ready.add(entry);
@@ -174,34 +182,53 @@ export class Rounds {
       if (theirs === undefined || each.pending) return;
       if (each.pushOf(theirs[0]!)!.ticket !== ticket) return;
       if (this.#lostRank(each, theirs) !== undefined) return; // It fails first, and is left out.
-      rounds.push({ entry: each, ranks: theirs, inputs: inputsOf(each, theirs) });
+      rounds.push({ entry: each, ranks: theirs });
     }
     const { updates } = this.#context;
-    const factor = updates.callFactor(rule, rounds);
-    for (const round of rounds) {
+    const ready = rounds.flatMap((round) => this.#valuesOf(round));
+    const factor = updates.callFactor(rule, ready);
+    for (const { values, inputs, ...round } of ready) {
       let failure: Failure | undefined;
       try {
-        if (factor !== undefined) updates.apply(rule, round.entry, round.inputs, factor);
+        if (factor !== undefined) updates.apply(rule, round.entry, inputs, factor);
       } catch (error) {
         failure = toFailure(error, 'updater_error');
       }
+      values.end(failure === undefined && factor !== undefined);
       this.#endRound(round.entry, round.ranks, failure, factor === undefined);
       this.#ready.add(round.entry);
+    }
+  }
+
+  /** A round of a call with its values; one whose values cannot be had ends with the failure. */
+  #valuesOf({ entry, ranks }: ClosableRound): ReadyRound[] {
+    try {
+      const values = this.#context.updates.compression.round(entry, pushesOf(entry, ranks));
+      return [{ entry, ranks, values, inputs: values.inputs }];
+    } catch (error) {
+      this.#endRound(entry, ranks, toFailure(error, 'updater_error'));
+      return [];
     }
   }
 
   /** Runs a round. Returns false when a device's updater has to answer first. */
   #close(entry: Entry, ranks: readonly Rank[]): boolean {
     const { updates } = this.#context;
-    const inputs = inputsOf(entry, ranks);
     const { rule } = entry.pushOf(ranks[0]!)!;
+    if (rule.kind === 'caller' && this.#pending.size >= maxPendingUpdates) {
+      this.#starved.add(entry);
+      return false;
+    }
     let failure: Failure | undefined;
+    let values: RoundValues | undefined;
     try {
-      if (rule.kind === 'caller') return this.#startUpdate(entry, ranks, inputs, rule);
-      updates.apply(rule, entry, inputs);
+      values = updates.compression.round(entry, pushesOf(entry, ranks));
+      if (rule.kind === 'caller') return this.#startUpdate(entry, ranks, values, rule);
+      updates.apply(rule, entry, values.inputs);
     } catch (error) {
       failure = toFailure(error, 'updater_error');
     }
+    values?.end(failure === undefined);
     this.#endRound(entry, ranks, failure);
     return true;
   }
@@ -209,7 +236,7 @@ export class Rounds {
   #startUpdate(
     entry: Entry,
     ranks: readonly Rank[],
-    inputs: readonly TensorData[],
+    values: RoundValues,
     rule: Rule & { readonly kind: 'caller' },
   ): boolean {
     const { rank: runner, handle } = rule;
@@ -218,14 +245,10 @@ export class Rounds {
       const what = `the updater function of ${showKey(entry.key)}`;
       throw members.departed(runner, what, entry.key);
     }
-    if (this.#pending.size >= maxPendingUpdates) {
-      this.#starved.add(entry);
-      return false;
-    }
-    const { input, scratch } = updates.start(rule, entry, inputs);
+    const { input, scratch } = updates.start(rule, entry, values.inputs);
     this.#starved.delete(entry);
     const id = ++this.#lastUpdate;
-    entry.pending = { id, runner, ranks, input };
+    entry.pending = { id, runner, ranks, input, values };
     this.#pending.set(id, entry);
     send(runner, {
       type: 'update',
@@ -270,8 +293,9 @@ export class Rounds {
   }
 
   #abandon(entry: Entry, failure: Failure): void {
-    const { ranks, input } = entry.pending!;
+    const { ranks, input, values } = entry.pending!;
     this.#context.updates.abandon(entry, input);
+    values.end(false);
     this.#endPending(entry);
     this.#endRound(entry, ranks, failure);
   }
@@ -295,15 +319,20 @@ export class Rounds {
   }
 }
 
-/** A round that can close, with its values in order. */
-interface ClosableRound {
-  readonly entry: Entry;
-  readonly ranks: readonly Rank[];
+/** A round with its values, in order. */
+interface ReadyRound extends ClosableRound {
+  readonly values: RoundValues;
   readonly inputs: readonly TensorData[];
 }
 
-function inputsOf(entry: Entry, ranks: readonly Rank[]): TensorData[] {
-  return ranks.flatMap((rank) => entry.pushOf(rank)!.values);
+/** A round that can close. */
+interface ClosableRound {
+  readonly entry: Entry;
+  readonly ranks: readonly Rank[];
+}
+
+function pushesOf(entry: Entry, ranks: readonly Rank[]): PushPart[] {
+  return ranks.map((rank) => entry.pushOf(rank)!);
 }
 
 /** What a round's other ranks hear when `rank` takes its part back while the update is running. */

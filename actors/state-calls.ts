@@ -1,3 +1,4 @@
+import type { CompressionSpec } from '../src/core/compression.js';
 import { computeDtype, type TensorData } from '../src/core/dtypes.js';
 import { KVStoreError, showKey } from '../src/core/errors.js';
 import type { Key } from '../src/core/keys.js';
@@ -51,6 +52,7 @@ interface Loaded {
   readonly saved: SavedKey;
   readonly stored: TensorData | undefined;
   readonly slots: ReadonlyMap<string, TensorData>;
+  readonly residuals: ReadonlyMap<string, TensorData>;
 }
 
 /** Writes the store to checkpoints and takes it over from them; a failure changes nothing. */
@@ -85,7 +87,10 @@ export class StateCalls {
     }
   }
 
-  #loadStore(checkpoint: Checkpoint, { keys, optimizer }: SavedStore): void {
+  #loadStore(checkpoint: Checkpoint, store: SavedStore): void {
+    const { optimizer } = store;
+    const compression = this.#compressionOf(store);
+    const keys = compression === undefined ? store.keys.map(withoutResiduals) : store.keys;
     const rule = optimizer && this.#ruleOf(optimizer);
     this.#context.keys.assertOneKind(keys.map(({ key }) => key));
     for (const saved of keys) this.#checkKey(saved, rule ?? this.#context.updates.rule);
@@ -95,12 +100,14 @@ export class StateCalls {
       const { goodCalls } = optimizer!;
       this.#context.updates.restore(rule, this.#context.keys.entries(), goodCalls);
     }
+    if (compression !== undefined) this.#context.updates.compression.use(compression);
     const added: Key[] = [];
-    for (const { saved, stored, slots } of loaded) {
+    for (const { saved, stored, slots, residuals } of loaded) {
       if (!this.#context.keys.has(saved.key)) added.push(saved.key);
       const entry = this.#put(saved.key, saved.weights!, stored!);
       entry.version = saved.version;
       this.#context.updates.putState(entry, { ...saved, slots });
+      this.#context.updates.compression.restore(entry, residuals);
     }
     if (added.length > 0) this.#context.keysAdded(added);
     if (rule !== undefined) this.#context.ruleChanged();
@@ -133,7 +140,7 @@ export class StateCalls {
     });
     const loaded = this.#read(
       checkpoint,
-      keys.map((saved) => ({ ...saved, weights: undefined })),
+      keys.map((saved) => ({ ...withoutResiduals(saved), weights: undefined })),
     );
     found.forEach(([entry, saved], i) => {
       this.#context.updates.putState(entry, { ...saved, slots: loaded[i]!.slots });
@@ -158,13 +165,20 @@ export class StateCalls {
     );
   }
 
+  /** The compression of a file, if this type of store compresses; else what is left is void. */
+  #compressionOf({ compression }: SavedStore): CompressionSpec | undefined {
+    return this.#context.updates.compression.isPossible ? compression : undefined;
+  }
+
   /** Slots are of the computed dtype and as `rule` needs them; one that it lacks is let pass. */
   #checkSlots(
-    { key, slots }: SavedKey,
+    { key, slots, residuals }: SavedKey,
     like: Pick<TensorEntry, 'dtype' | 'shape'>,
     rule: RuleKind,
   ): void {
     const { updates } = this.#context;
+    const expected = { dtype: 'float32', length: sizeOf(like.shape) } as const;
+    for (const residual of residuals.values()) assertAlike(key, residual, expected);
     for (const [name, slot] of slots) {
       const length = updates.slotLength(name, like, rule) ?? sizeOf(slot.shape);
       assertAlike(key, slot, { dtype: computeDtype(like.dtype), length });
@@ -173,9 +187,10 @@ export class StateCalls {
 
   /** Reads every tensor into memory of the store's budget, or none. */
   #read(checkpoint: Checkpoint, keys: readonly SavedKey[]): Loaded[] {
-    const wanted = keys.flatMap(({ weights, slots }) => [
+    const wanted = keys.flatMap(({ weights, slots, residuals }) => [
       ...(weights === undefined ? [] : [weights]),
       ...slots.values(),
+      ...residuals.values(),
     ]);
     const bytes = totalBytes(wanted);
     this.#context.budget.reserve(bytes, 'loading a checkpoint');
@@ -185,10 +200,13 @@ export class StateCalls {
         checkpoint.read(tensor, byteView(data));
         return data;
       };
+      const readAll = (tensors: ReadonlyMap<string, TensorEntry>): Map<string, TensorData> =>
+        new Map([...tensors].map(([name, tensor]) => [name, read(tensor)]));
       return keys.map((saved) => ({
         saved,
         stored: saved.weights && read(saved.weights),
-        slots: new Map([...saved.slots].map(([name, slot]) => [name, read(slot)])),
+        slots: readAll(saved.slots),
+        residuals: readAll(saved.residuals),
       }));
     } catch (error) {
       this.#context.budget.release(bytes);
@@ -209,4 +227,8 @@ export class StateCalls {
     const message = `${type}OptimizerStates expected setOptimizer to be called before`;
     throw new KVStoreError('no_optimizer', message);
   }
+}
+
+function withoutResiduals(saved: SavedKey): SavedKey {
+  return { ...saved, residuals: new Map() };
 }

@@ -11,6 +11,7 @@ import { Tensor, type TensorHandle } from '../src/core/tensor.js';
 import { runUpdater } from '../src/core/updaters.js';
 import type { Kernels } from '../native/kernels.js';
 import { callFactor, nextLossScale, spansCall, type RoundInputs } from './call-scale.js';
+import { Compression } from './compression.js';
 import type { Entry } from './entry.js';
 import { FiniteGuard } from './finite-guard.js';
 import { OptimizerUpdate } from './optimizer-update.js';
@@ -24,6 +25,7 @@ import { Workspace, type Purpose } from './workspace.js';
  * of optimizers is in `OptimizerUpdate`.
  */
 export class UpdateRule {
+  readonly compression: Compression;
   readonly #kernels: Kernels;
   readonly #pins: Pins;
   readonly #workspace: Workspace;
@@ -37,12 +39,13 @@ export class UpdateRule {
   constructor(
     kernels: Kernels,
     { budget, pins, changed }: UpdateContext,
-    { guard, updaterTimeoutMs = Infinity }: Pick<CoordinatorOptions, 'guard' | 'updaterTimeoutMs'>,
+    { compression, guard, updaterTimeoutMs = Infinity }: CoordinatorOptions,
   ) {
     this.#kernels = kernels;
     this.#pins = pins;
     this.#changed = changed;
     this.#workspace = new Workspace(budget);
+    this.compression = new Compression(kernels, this.#workspace, compression);
     this.#optimizers = new OptimizerUpdate(kernels, this.#workspace);
     this.#guard = new FiniteGuard(kernels, this.#workspace, guard === 'finite');
     this.#updaterTimeoutMs = updaterTimeoutMs;
@@ -111,6 +114,7 @@ export class UpdateRule {
    */
   admit(entry: Entry): void {
     const rule = this.#rule;
+    this.compression.admit(entry);
     if (entry.setting === rule.setting || entry.isIdle) this.#prepare(entry, rule);
   }
 

@@ -14,7 +14,7 @@
  */
 export type { Capability } from './core/capabilities.js';
 export type { Device } from './core/devices.js';
-export type { CompressionSpec, CompressionType } from './core/compression.js';
+export type { CompressionOptions, CompressionSpec, CompressionType } from './core/compression.js';
 export type { DType, NumberData, TensorData } from './core/dtypes.js';
 export type { ErrorCode } from './core/errors.js';
 export type { Key } from './core/keys.js';

@@ -1,5 +1,6 @@
 import type { Keys, PullOptions, PushOptions, Tensors } from './call-arguments.js';
 import type { Capability } from './core/capabilities.js';
+import type { CompressionOptions } from './core/compression.js';
 import { KVStoreError } from './core/errors.js';
 import type { Key } from './core/keys.js';
 import type { OptimizerSpec } from './core/optimizers/optimizer.js';
@@ -76,6 +77,26 @@ export abstract class KVStoreBase implements AsyncDisposable {
 
   async setOptimizer(_optimizer: OptimizerSpec | string, _options?: object): Promise<void> {
     throw this.#unsupported('setOptimizer');
+  }
+
+  async setGradientCompression(_compression: CompressionOptions | undefined): Promise<void> {
+    throw this.#unsupported('setGradientCompression');
+  }
+
+  async save(_path: string | URL): Promise<void> {
+    throw this.#unsupported('save');
+  }
+
+  async load(_path: string | URL): Promise<void> {
+    throw this.#unsupported('load');
+  }
+
+  async saveOptimizerStates(_path: string | URL): Promise<void> {
+    throw this.#unsupported('saveOptimizerStates');
+  }
+
+  async loadOptimizerStates(_path: string | URL): Promise<void> {
+    throw this.#unsupported('loadOptimizerStates');
   }
 
   async barrier(): Promise<void> {

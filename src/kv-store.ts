@@ -15,6 +15,7 @@ import {
   type Tensors,
 } from './call-arguments.js';
 import { hasCapability, type Capability } from './core/capabilities.js';
+import { compressionSpec, type CompressionOptions } from './core/compression.js';
 import { KVStoreError } from './core/errors.js';
 import { groupByKey, keyList, onePerKey, type Group, type Key } from './core/keys.js';
 import { optimizerNamed } from './core/optimizers/registry.js';
@@ -227,11 +228,24 @@ export class KVStore extends KVStoreBase {
   }
 
   /**
+   * Compresses gradients from now on, with error feedback: each pushed value on `device`, each
+   * worker's sum on `dist_*`. `{ type: '2bit', threshold }` or `{ type: '1bit', threshold }`, see
+   * `codec`; undefined: no more. Among workers rank 0's counts. Rejects with `bad_compression`, and
+   * with `unsupported` on `local`; pushes to keys that are not float32 then do.
+   */
+  override setGradientCompression(compression: CompressionOptions | undefined): Promise<void> {
+    return this.#call(async () => {
+      const spec = compression === undefined ? undefined : compressionSpec(compression);
+      await this.#request({ type: 'setCompression', compression: spec });
+    });
+  }
+
+  /**
    * Writes the whole store to one safetensors file: weights, optimizer with its schedule, states and
    * update counts, versions. It is one instant: all that this caller pushed before is in it. A crash
    * leaves the old file or the new one. Rejects with `bad_checkpoint`.
    */
-  save(path: string | URL): Promise<void> {
+  override save(path: string | URL): Promise<void> {
     return this.#stateCall('save', 'store', path);
   }
 
@@ -241,12 +255,12 @@ export class KVStore extends KVStoreBase {
    * file that another program wrote gives one key a tensor. Rejects with `bad_checkpoint`,
    * `mixed_key_types`, `unknown_optimizer`, `memory_limit`, and has then changed nothing.
    */
-  load(path: string | URL): Promise<void> {
+  override load(path: string | URL): Promise<void> {
     return this.#stateCall('load', 'store', path);
   }
 
   /** As `save`, of what the optimizer remembers alone. Rejects with `no_optimizer` too. */
-  saveOptimizerStates(path: string | URL): Promise<void> {
+  override saveOptimizerStates(path: string | URL): Promise<void> {
     return this.#stateCall('save', 'optimizer', path);
   }
 
@@ -255,13 +269,13 @@ export class KVStore extends KVStoreBase {
    * options stay as they are. Rejects with `no_optimizer`, `bad_checkpoint`, `unknown_key`,
    * `memory_limit`, and has then changed nothing.
    */
-  loadOptimizerStates(path: string | URL): Promise<void> {
+  override loadOptimizerStates(path: string | URL): Promise<void> {
     return this.#stateCall('load', 'optimizer', path);
   }
 
   /** Whether this store can do a thing that not every store can. Throws `unknown_capability`. */
   override isCapable(capability: Capability): boolean {
-    return hasCapability(capability);
+    return hasCapability(this.#identity.type, capability);
   }
 
   /** Resolves once every live worker is here. Rejects with `peer_dead` or `timeout`. */

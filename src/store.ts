@@ -121,6 +121,7 @@ export function commonSettings(
     coordinator: {
       workers,
       consistency: type.consistency,
+      compression: type.compression,
       onDeath,
       guard,
       updaterTimeoutMs: Math.min(updaterTimeoutMs, timeoutMs),

@@ -1,16 +1,16 @@
 import { KVStoreError, show } from './errors.js';
+import type { StoreType } from './types.js';
 
 /** What `isCapable` can be asked about. */
 export type Capability = 'optimizer' | 'compression' | 'row_sparse';
 
-const capabilities: Readonly<Record<Capability, boolean>> = {
-  optimizer: true,
-  compression: false,
-  row_sparse: false,
-};
-
-/** Whether the stores of this release can do `capability`. Throws `unknown_capability`. */
-export function hasCapability(capability: Capability): boolean {
+/** Whether stores of `type` can do `capability`. Throws `unknown_capability`. */
+export function hasCapability(type: StoreType, capability: Capability): boolean {
+  const capabilities: Readonly<Record<Capability, boolean>> = {
+    optimizer: true,
+    compression: type.compression !== 'none',
+    row_sparse: false,
+  };
   if (Object.hasOwn(capabilities, capability)) return capabilities[capability];
   throw new KVStoreError(
     'unknown_capability',

@@ -20,6 +20,13 @@ export interface CompressionSpec {
   readonly threshold: number;
 }
 
+/** A compression as callers ask for it. */
+export interface CompressionOptions {
+  readonly type: CompressionType;
+  /** Default 0.5 for `2bit`, 0 for `1bit`. */
+  readonly threshold?: number;
+}
+
 export type CompressionType = '2bit' | '1bit';
 
 /** Elements whose codes fill 4 bytes. */

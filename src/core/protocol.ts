@@ -1,8 +1,9 @@
+import type { CompressionSpec } from './compression.js';
 import type { Failure } from './errors.js';
 import type { Key } from './keys.js';
 import type { OptimizerSpec } from './optimizers/optimizer.js';
 import type { TensorHandle } from './tensor.js';
-import type { Consistency } from './types.js';
+import type { CompressionMode, Consistency } from './types.js';
 
 /**
  * Every message that crosses a thread. A device sends batches of requests and gets batches of
@@ -60,6 +61,7 @@ export type RequestBody =
     })
   | { readonly type: 'setUpdater'; readonly updater: UpdaterSource }
   | { readonly type: 'setOptimizer'; readonly optimizer: OptimizerSpec }
+  | { readonly type: 'setCompression'; readonly compression: CompressionSpec | undefined }
   | { readonly type: 'setHyper'; readonly options: Readonly<Record<string, unknown>> }
   | {
       readonly type: 'save' | 'load';
@@ -138,6 +140,7 @@ export interface CoordinatorOptions {
   /** Ranks 0 .. workers - 1 are live from the start. */
   readonly workers: number;
   readonly consistency: Consistency;
+  readonly compression: CompressionMode;
   readonly onDeath: OnDeath;
   /** Bytes that stored tensors, slots and scratch may take. */
   readonly memoryLimit: number;

@@ -3,6 +3,9 @@ import { KVStoreError, show } from './errors.js';
 /** When the round of a key closes: once every worker has pushed, or at each push. */
 export type Consistency = 'sync' | 'async';
 
+/** What is compressed where gradients are: each pushed value, the sum of a worker's, or nothing. */
+export type CompressionMode = 'none' | 'values' | 'workers';
+
 /** How a store type behaves. */
 export interface StoreType {
   /** The name it was asked for, in lower case. */
@@ -10,19 +13,21 @@ export interface StoreType {
   readonly consistency: Consistency;
   /** Whether it is for one caller or for a group of workers. */
   readonly distributed: boolean;
+  readonly compression: CompressionMode;
 }
 
-const local = { consistency: 'sync', distributed: false } as const;
-const sync = { consistency: 'sync', distributed: true } as const;
-const async = { consistency: 'async', distributed: true } as const;
+const local = { consistency: 'sync', distributed: false, compression: 'none' } as const;
+const device = { ...local, compression: 'values' } as const;
+const sync = { consistency: 'sync', distributed: true, compression: 'workers' } as const;
+const async = { ...sync, consistency: 'async' } as const;
 
 /** Names of today, and those that MXNet still accepts for the same things. */
 const types = {
   local: local,
   local_update_cpu: local,
   local_allreduce_cpu: local,
-  device: local,
-  local_allreduce_device: local,
+  device: device,
+  local_allreduce_device: device,
   dist: sync,
   dist_sync: sync,
   dist_device_sync: sync,

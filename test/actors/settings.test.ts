@@ -18,6 +18,7 @@ class Bench {
     const options = {
       workers: 2,
       consistency: 'sync',
+      compression: 'none',
       onDeath: 'abort',
       memoryLimit: 1e6,
       status: new SharedArrayBuffer(statusBytes),

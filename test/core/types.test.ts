@@ -21,7 +21,9 @@ const table: readonly (readonly [string, boolean, 'sync' | 'async'])[] = [
 ];
 for (const [name, distributed, consistency] of table) {
   test(`S18: ${name} is a store type in any case, and keeps its name`, (t) => {
-    const expected = { name, distributed, consistency };
+    const one = name.includes('device') ? 'values' : 'none';
+    const compression = distributed ? 'workers' : one;
+    const expected = { name, distributed, consistency, compression };
     t.deepEqual(storeType(name), expected);
     t.deepEqual(storeType(name.toUpperCase()), expected);
   });

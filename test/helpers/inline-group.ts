@@ -34,9 +34,9 @@ export class InlineGroup {
     const { memoryLimit = 2 ** 30 } = options;
     const type = storeType(options.type ?? 'dist_sync');
     const status = new SharedArrayBuffer(statusBytes);
-    const { consistency } = type;
+    const { consistency, compression } = type;
     const coordinator = new InlineCoordinator(
-      { workers, consistency, onDeath, guard, memoryLimit, status },
+      { workers, consistency, compression, onDeath, guard, memoryLimit, status },
       { automatic: false },
     );
     t.teardown(() => coordinator.stop());

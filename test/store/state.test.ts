@@ -227,12 +227,25 @@ const strange: readonly unknown[] = [
   { version: 2, keys: [] },
   { version: 1, keys: {} },
   { version: 1, keys: [{}] },
-  { version: 1, keys: [{ key: '', version: 0, count: 0, counters: {}, slots: [] }] },
-  { version: 1, keys: [{ key: 'w', version: -1, count: 0, counters: {}, slots: [] }] },
-  { version: 1, keys: [{ key: 'w', version: 0, count: 0, counters: { a: '1' }, slots: [] }] },
-  { version: 1, keys: [{ key: 'w', version: 0, count: 0, counters: {}, slots: ['missing'] }] },
+  { version: 1, keys: [{ key: '', version: 0, count: 0, counters: {}, slots: [], residuals: [] }] },
+  {
+    version: 1,
+    keys: [{ key: 'w', version: -1, count: 0, counters: {}, slots: [], residuals: [] }],
+  },
+  {
+    version: 1,
+    keys: [{ key: 'w', version: 0, count: 0, counters: { a: '1' }, slots: [], residuals: [] }],
+  },
+  {
+    version: 1,
+    keys: [{ key: 'w', version: 0, count: 0, counters: {}, slots: ['missing'], residuals: [] }],
+  },
   { version: 1, keys: [], optimizer: undefined },
-  { version: 1, keys: [{ key: 'w', version: 0, count: 0, counters: {}, slots: [] }], optimizer: 3 },
+  {
+    version: 1,
+    keys: [{ key: 'w', version: 0, count: 0, counters: {}, slots: [], residuals: [] }],
+    optimizer: 3,
+  },
 ];
 for (const record of strange) {
   onEveryPlane(`S16: metadata such as ${JSON.stringify(record)} is refused`, async (t, open) => {

@@ -1,0 +1,34 @@
+import type { Key } from '../src/core/keys.js';
+import { plainOptions } from '../src/core/optimizers/optimizer.js';
+import type { FromCoordinator, Rank } from '../src/core/protocol.js';
+import type { Members } from './members.js';
+import type { RuleKind } from './rule.js';
+
+/** Tells every live device what has changed for all of them. */
+export class Announcements {
+  readonly #members: Members;
+  readonly #send: (to: Rank, message: FromCoordinator) => void;
+
+  constructor(members: Members, send: (to: Rank, message: FromCoordinator) => void) {
+    this.#members = members;
+    this.#send = send;
+  }
+
+  /** These keys exist from now on. */
+  keys(keys: readonly Key[]): void {
+    this.#tell({ type: 'keys', keys });
+  }
+
+  /** This optimizer is in force with these options, or none. */
+  rule(rule: RuleKind): void {
+    const set =
+      rule.kind === 'optimizer'
+        ? { name: rule.optimizer.name, options: plainOptions(rule.options) }
+        : {};
+    this.#tell({ type: 'optimizer', ...set });
+  }
+
+  #tell(message: FromCoordinator): void {
+    for (const rank of this.#members.live()) this.#send(rank, message);
+  }
+}

@@ -1,0 +1,185 @@
+import type { CompressionSpec } from '../src/core/compression.js';
+import type { TensorData } from '../src/core/dtypes.js';
+import { KVStoreError, showKey } from '../src/core/errors.js';
+import type { CompressionMode } from '../src/core/types.js';
+import type { Kernels } from '../native/kernels.js';
+import type { Entry, PushPart } from './entry.js';
+import type { Purpose, Workspace } from './workspace.js';
+
+/** A compression in force, and which setting it comes from. */
+export interface CompressionRule {
+  readonly setting: number;
+  readonly spec: CompressionSpec;
+}
+
+/** What is left of the gradients of one key, by whose they were. */
+export type Residuals = Map<string, TensorData>;
+
+/** The values of a round as they are added. `end` is to be called once the round has ended. */
+export interface RoundValues {
+  readonly inputs: readonly TensorData[];
+  /** With `applied` what the codes left out is kept, else it is as it was before. */
+  end(applied: boolean): void;
+}
+
+const nothing = (): void => undefined;
+
+/**
+ * Puts values through a codec before they are added, with error feedback: per device for each pushed
+ * value, or per worker for the sum of its values. Only a round that is applied changes what is left.
+ */
+export class Compression {
+  readonly #kernels: Kernels;
+  readonly #workspace: Workspace;
+  readonly #mode: CompressionMode;
+  #rule: CompressionRule | undefined;
+  #settings = 0;
+
+  constructor(kernels: Kernels, workspace: Workspace, mode: CompressionMode) {
+    this.#kernels = kernels;
+    this.#workspace = workspace;
+    this.#mode = mode;
+  }
+
+  /** Whether stores of this type compress at all. */
+  get isPossible(): boolean {
+    return this.#mode !== 'none';
+  }
+
+  /** What pushes are compressed with from now on. */
+  get rule(): CompressionRule | undefined {
+    return this.#rule;
+  }
+
+  /** Sets a compression, or none; it starts with nothing left. Throws `unsupported`. */
+  use(spec: CompressionSpec | undefined): void {
+    if (spec !== undefined && this.#mode === 'none') {
+      throw new KVStoreError(
+        'unsupported',
+        'gradient compression expected a store of type device or dist_*, got one of type local',
+      );
+    }
+    this.#settings += 1;
+    this.#rule = spec && { setting: this.#settings, spec };
+  }
+
+  /** Takes over what a checkpoint says is left of the gradients of `entry`. */
+  restore(entry: Entry, residuals: ReadonlyMap<string, TensorData>): void {
+    this.#forget(entry, this.#settings);
+    for (const [source, residual] of residuals) entry.residuals.set(source, residual);
+  }
+
+  /** Throws `unsupported` for a key whose pushes cannot be compressed. */
+  admit({ key, like }: Entry): void {
+    if (this.#rule === undefined || like.dtype === 'float32') return;
+    throw new KVStoreError(
+      'unsupported',
+      `${showKey(key)} expected a float32 tensor for gradient compression, got ${like.dtype}`,
+      { key },
+    );
+  }
+
+  /** The values of a round, those of its ranks in order. Throws `memory_limit`. */
+  round(entry: Entry, parts: readonly PushPart[]): RoundValues {
+    if (parts.every(({ compression }) => compression === undefined)) {
+      return { inputs: parts.flatMap(({ values }) => values), end: nothing };
+    }
+    const round = new CompressedRound(this.#kernels, this.#workspace, entry);
+    try {
+      for (const part of parts) this.#add(round, entry, part);
+    } catch (error) {
+      round.end(false);
+      throw error;
+    }
+    return round;
+  }
+
+  #add(round: CompressedRound, entry: Entry, part: PushPart): void {
+    const { compression, values, devices, ticket } = part;
+    if (compression === undefined) return round.addPlain(values);
+    if (entry.residualSetting !== compression.setting) this.#forget(entry, compression.setting);
+    if (this.#mode === 'workers') {
+      round.add(compression.spec, `worker${ticket.rank}`, round.sum(values));
+    } else {
+      values.forEach((value, i) => round.add(compression.spec, devices[i]!, value));
+    }
+  }
+
+  #forget(entry: Entry, setting: number): void {
+    for (const residual of entry.residuals.values()) this.#workspace.release(residual);
+    entry.residuals.clear();
+    entry.residualSetting = setting;
+  }
+}
+
+/** One round of one key on its way through a codec. */
+class CompressedRound implements RoundValues {
+  readonly inputs: TensorData[] = [];
+  readonly #kernels: Kernels;
+  readonly #workspace: Workspace;
+  readonly #entry: Entry;
+  /** What will be left once the round is applied. */
+  readonly #left: Residuals = new Map();
+  /** Buffers of the round alone. */
+  readonly #borrowed: TensorData[] = [];
+
+  constructor(kernels: Kernels, workspace: Workspace, entry: Entry) {
+    this.#kernels = kernels;
+    this.#workspace = workspace;
+    this.#entry = entry;
+  }
+
+  addPlain(values: readonly TensorData[]): void {
+    this.inputs.push(...values);
+  }
+
+  /** The sum of `values` in a buffer of the round. */
+  sum(values: readonly TensorData[]): TensorData {
+    if (values.length === 1) return values[0]!;
+    const sum = this.#borrow('the sum of a worker');
+    this.#kernels.reduceSum(values, sum);
+    return sum;
+  }
+
+  /** Adds a value of `source` as its codes give it. */
+  add(spec: CompressionSpec, source: string, value: TensorData): void {
+    const out = this.#borrow('compressed gradients');
+    let left = this.#left.get(source);
+    const residual = left ?? this.#entry.residuals.get(source);
+    if (left === undefined) {
+      left = this.#workspace.take(this.#purpose('what compression leaves out'));
+      this.#left.set(source, left);
+    }
+    if (residual === undefined) (left as Float32Array).fill(0);
+    const inputs = [value, residual ?? left] as [Float32Array, Float32Array];
+    this.#kernels.quantize(spec, inputs, left as Float32Array, out as Float32Array);
+    this.inputs.push(out);
+  }
+
+  end(applied: boolean): void {
+    for (const [source, left] of this.#left) {
+      const old = applied ? this.#entry.residuals.get(source) : left;
+      if (applied) this.#entry.residuals.set(source, left);
+      if (old !== undefined) this.#give(old);
+    }
+    for (const data of this.#borrowed) this.#give(data);
+    this.#left.clear();
+    this.#borrowed.length = 0;
+  }
+
+  #borrow(what: string): TensorData {
+    const data = this.#workspace.take(this.#purpose(what));
+    this.#borrowed.push(data);
+    return data;
+  }
+
+  #give(data: TensorData): void {
+    this.#workspace.give({ dtype: 'float32', length: data.length }, data);
+  }
+
+  #purpose(what: string): Purpose {
+    const { key, stored } = this.#entry;
+    const name = `${what} of ${showKey(key)}`;
+    return { dtype: 'float32', length: stored.length, what: name, key };
+  }
+}
