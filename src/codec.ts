@@ -1,7 +1,8 @@
 import { kernels } from '../native/kernels.js';
 import {
   compressedBytes,
-  compressionSpec,
+  compressionOf,
+  type CompressionOptions,
   type CompressionSpec,
   type CompressionType,
 } from './core/compression.js';
@@ -15,7 +16,8 @@ export type Gradient = Tensor | Float32Array;
 export interface Codec extends CompressionSpec {
   /**
    * The codes of `gradient`. What they leave out stays in `residual`, which is updated in place and
-   * starts with zeros. Throws `unsupported` for other dtypes, `length_mismatch`, `bad_argument`.
+   * starts with zeros. Throws `unsupported` for other dtypes, `length_mismatch`, and `bad_argument`
+   * for what is no tensor or overlaps.
    */
   encode(gradient: Gradient, residual: Gradient): Uint8Array;
   /**
@@ -23,25 +25,21 @@ export interface Codec extends CompressionSpec {
    * codes of so many: another number of them, a code 01, or bits behind the last code.
    */
   decode(bytes: Uint8Array, length: number): Float32Array;
+  /** Bytes of the codes of `length` elements. Throws `bad_argument`. */
+  bytesFor(length: number): number;
 }
 
 /** A codec of gradient compression. Throws `bad_compression`. */
-export function codec(type: CompressionType, options: { readonly threshold?: number } = {}): Codec {
-  const spec = compressionSpec({ ...options, type });
+export function codec(
+  type: CompressionType,
+  options: Omit<CompressionOptions, 'type'> = {},
+): Codec {
+  const spec = compressionOf(type, options);
   return Object.freeze({
     ...spec,
     encode: (gradient: Gradient, residual: Gradient) => {
       const [from, left] = [floats(gradient, 'gradient'), floats(residual, 'residual')];
-      if (from.length !== left.length) {
-        throw new KVStoreError(
-          'length_mismatch',
-          `encode expected a residual of ${from.length} elements, got ${left.length}`,
-        );
-      }
-      if (from.buffer === left.buffer && from.byteOffset === left.byteOffset && from.length > 0) {
-        const message = 'encode expected gradient and residual to be two arrays, got one twice';
-        throw new KVStoreError('bad_argument', message);
-      }
+      assertPair(from, left);
       const bytes = new Uint8Array(compressedBytes(type, from.length));
       kernels.encode(spec, from, left, bytes);
       return bytes;
@@ -52,6 +50,7 @@ export function codec(type: CompressionType, options: { readonly threshold?: num
       kernels.decode(spec, bytes, out);
       return out;
     },
+    bytesFor: (length: number) => compressedBytes(type, assertLength(length, 'bytesFor')),
   });
 }
 
@@ -59,18 +58,34 @@ function floats(given: unknown, what: string): Float32Array {
   const data: unknown = given instanceof Tensor ? given.data : given;
   if (data instanceof Float32Array) return data;
   const got = given instanceof Tensor ? `a tensor of ${given.dtype}` : show(given);
-  const code = given instanceof Tensor ? 'unsupported' : 'bad_argument';
+  const code = ArrayBuffer.isView(data) ? 'unsupported' : 'bad_argument';
   throw new KVStoreError(code, `encode expected ${what} to be of float32, got ${got}`);
+}
+
+function assertPair(gradient: Float32Array, residual: Float32Array): void {
+  if (gradient.length !== residual.length) {
+    throw new KVStoreError(
+      'length_mismatch',
+      `encode expected a residual of ${gradient.length} elements, got ${residual.length}`,
+    );
+  }
+  const distance = Math.abs(gradient.byteOffset - residual.byteOffset);
+  if (gradient.buffer !== residual.buffer || distance >= gradient.byteLength) return;
+  const message = 'encode expected gradient and residual to be apart, got arrays that overlap';
+  throw new KVStoreError('bad_argument', message);
+}
+
+function assertLength(length: unknown, where: string): number {
+  if (Number.isSafeInteger(length) && (length as number) >= 0) return length as number;
+  const message = `${where} expected a number of elements, got ${show(length)}`;
+  throw new KVStoreError('bad_argument', message);
 }
 
 function assertCodes({ type }: CompressionSpec, bytes: unknown, length: unknown): void {
   const fail = (expected: string, got: string): never => {
     throw new KVStoreError('bad_argument', `decode expected ${expected}, got ${got}`);
   };
-  if (!Number.isSafeInteger(length) || (length as number) < 0) {
-    fail('a number of elements', show(length));
-  }
-  const count = length as number;
+  const count = assertLength(length, 'decode');
   if (!(bytes instanceof Uint8Array)) return fail('a Uint8Array of codes', show(bytes));
   const wanted = compressedBytes(type, count);
   if (bytes.length !== wanted) fail(`${wanted} bytes for ${count} elements`, String(bytes.length));

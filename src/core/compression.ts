@@ -35,15 +35,21 @@ const defaultThresholds = { '2bit': 0.5, '1bit': 0 } as const;
 
 /**
  * `given` checked and completed: `threshold` is 0.5 for `2bit` and 0 for `1bit` unless it says so.
- * Throws `bad_compression`.
+ * It is kept as given; kernels round it to float32. Throws `bad_compression`.
  */
 export function compressionSpec(given: unknown): CompressionSpec {
   if (!isPlainObject(given)) throw bad('{ type, threshold? }', given);
-  const stranger = Object.keys(given).find((name) => name !== 'type' && name !== 'threshold');
-  if (stranger !== undefined) throw bad('options type, threshold', stranger);
-  const { type } = given;
+  const { type, ...options } = given;
+  return compressionOf(type, options);
+}
+
+/** The same of a type and of the other options apart. Throws `bad_compression`. */
+export function compressionOf(type: unknown, options: unknown): CompressionSpec {
   if (type !== '2bit' && type !== '1bit') throw bad('type "2bit" or "1bit"', type);
-  const { threshold = defaultThresholds[type] } = given;
+  if (!isPlainObject(options)) throw bad('{ threshold? }', options);
+  const stranger = Object.keys(options).find((name) => name !== 'threshold');
+  if (stranger !== undefined) throw bad(`option threshold of ${type}`, stranger);
+  const { threshold = defaultThresholds[type] } = options;
   const isNumber = typeof threshold === 'number' && Number.isFinite(Math.fround(threshold));
   if (!isNumber || (type === '2bit' && !(Math.fround(threshold) > 0))) {
     throw bad(`a finite threshold${type === '2bit' ? ' above 0' : ''}`, threshold);
@@ -51,7 +57,7 @@ export function compressionSpec(given: unknown): CompressionSpec {
   return Object.freeze({ type, threshold });
 }
 
-/** Bytes of the codes of `length` elements. */
+/** Bytes of the codes of `length` elements: whole groups of 4, none for no elements. */
 export function compressedBytes(type: CompressionType, length: number): number {
   return 4 * Math.ceil(length / elementsOfFour[type]);
 }

@@ -38,8 +38,14 @@ test('C1, C2: every group of 16 or 32 elements takes 4 bytes', (t) => {
     [32, 8, 4],
     [33, 12, 8],
   ] as const) {
-    t.is(codec('2bit').encode(zeros([length]), zeros([length])).length, two);
-    t.is(codec('1bit').encode(zeros([length]), zeros([length])).length, one);
+    for (const [each, bytes] of [
+      [codec('2bit'), two],
+      [codec('1bit'), one],
+    ] as const) {
+      t.is(each.bytesFor(length), bytes);
+      t.is(each.encode(zeros([length]), zeros([length])).length, bytes);
+      t.is(each.decode(new Uint8Array(bytes), length).length, length);
+    }
   }
 });
 
@@ -48,6 +54,63 @@ test('S15: the gradient is not changed, and NaN stays in the residual', (t) => {
   t.is(bits(codec('2bit').encode(gradient, residual)), '00111000 00000000 00000000 00000000');
   t.deepEqual([...gradient], [NaN, Infinity, -Infinity]);
   t.deepEqual([...residual], [NaN, Infinity, -Infinity]);
+});
+
+test('C1: a sum on the threshold has a code, its neighbour below has none', (t) => {
+  const below = 0.5 - 2 ** -25; // The float32 before 0.5.
+  const residual = new Float32Array(4);
+  const gradient = Float32Array.of(0.5, -0.5, below, -below);
+  t.is(bits(codec('2bit').encode(gradient, residual)), '11100000 00000000 00000000 00000000');
+  t.deepEqual([...residual], [0, 0, below, -below]);
+});
+
+test('C2: a sum on the threshold is a minus one, its neighbour above a one', (t) => {
+  const above = 0.25 + 2 ** -25; // The float32 behind 0.25.
+  const residual = new Float32Array(3);
+  const one = codec('1bit', { threshold: 0.25 });
+  t.is(
+    bits(one.encode(Float32Array.of(0.25, above, -0.25), residual)),
+    '01000000 00000000 00000000 00000000',
+  );
+  t.deepEqual([...residual], [1.25, Math.fround(above - 1), 0.75]);
+});
+
+test('C1: the threshold is rounded to float32, as sums are', (t) => {
+  // Not a float32: a sum that is its rounding is on it.
+  const two = codec('2bit', { threshold: 0.1 });
+  t.is(two.threshold, 0.1);
+  const bytes = two.encode(Float32Array.of(0.1, -0.1), new Float32Array(2));
+  t.is(bytes[0], 0b11100000);
+  t.deepEqual([...two.decode(bytes, 2)], [Math.fround(0.1), -Math.fround(0.1)]);
+});
+
+test('C1: a negative zero that is left out stays one, and its value is a zero', (t) => {
+  const residual = Float32Array.of(-0, -0);
+  const bytes = codec('2bit').encode(Float32Array.of(-0, 0), residual);
+  t.true(Object.is(residual[0], -0) && Object.is(residual[1], 0));
+  t.true(
+    codec('2bit')
+      .decode(bytes, 2)
+      .every((value) => Object.is(value, 0)),
+  );
+});
+
+test('S15: what codes leave out comes later, so that no part of a gradient is lost', (t) => {
+  for (const each of [codec('2bit'), codec('1bit')]) {
+    // Thirty-seconds: float32 adds them without rounding.
+    const gradient = Float32Array.from({ length: 31 }, (_, i) => (i - 15) / 32);
+    const [residual, sum] = [new Float32Array(31), new Float32Array(31)];
+    for (let step = 0; step < 64; step++) {
+      const values = each.decode(each.encode(gradient, residual), 31);
+      values.forEach((value, i) => (sum[i]! += value));
+    }
+    t.deepEqual(
+      [...sum.map((value, i) => value + residual[i]!)],
+      [...gradient.map((value) => 64 * value)],
+      each.type,
+    );
+    t.true(residual.every((left) => Math.abs(left) <= 1.5));
+  }
 });
 
 test('S15: thresholds have defaults', (t) => {
@@ -61,11 +124,16 @@ const bad: readonly [unknown, RegExp][] = [
   ['2bit', /\{ type, threshold\? \}/],
   [{}, /type "2bit" or "1bit", got undefined/],
   [{ type: '4bit' }, /got "4bit"/],
-  [{ type: '2bit', bits: 3 }, /options type, threshold, got "bits"/],
+  [{ type: '2bit', bits: 3 }, /option threshold of 2bit, got "bits"/],
+  [{ type: '2BIT' }, /got "2BIT"/],
+  [{ type: 'toString' }, /got "toString"/],
   [{ type: '2bit', threshold: 0 }, /threshold above 0, got 0/],
   [{ type: '2bit', threshold: -1 }, /above 0/],
   [{ type: '2bit', threshold: 1e-50 }, /above 0/],
   [{ type: '2bit', threshold: NaN }, /got NaN/],
+  [{ type: '2bit', threshold: null }, /got null/],
+  [{ type: '1bit', threshold: 1e39 }, /finite threshold, got 1e\+39/],
+  [{ type: '1bit', threshold: NaN }, /finite threshold, got NaN/],
   [{ type: '1bit', threshold: Infinity }, /finite threshold, got Infinity/],
   [{ type: '1bit', threshold: '0' }, /finite threshold, got "0"/],
 ];
@@ -85,7 +153,24 @@ test('S15: a codec refuses what it cannot encode', (t) => {
   t.throws(() => encode([1] as never, four), { instanceOf, code: 'bad_argument' });
   t.throws(() => encode(four, zeros([3])), { instanceOf, code: 'length_mismatch' });
   t.throws(() => encode(four, four), { instanceOf, code: 'bad_argument' });
-  t.throws(() => codec('3bit' as never), { instanceOf, code: 'bad_compression' });
+  t.throws(() => encode(new Float64Array(4) as never, four), { instanceOf, code: 'unsupported' });
+  t.throws(() => encode(four, null as never), { instanceOf, code: 'bad_argument' });
+  const wide = new Float32Array(8);
+  t.throws(() => encode(wide.subarray(0, 4), wide.subarray(3, 7)), {
+    instanceOf,
+    code: 'bad_argument',
+    message: /overlap/,
+  });
+  t.notThrows(() => encode(wide.subarray(0, 4), wide.subarray(4)));
+  t.throws(() => codec('2bit').bytesFor(1.5), { instanceOf, code: 'bad_argument' });
+});
+
+test('S15: a codec has one option', (t) => {
+  const refused = { instanceOf, code: 'bad_compression' };
+  t.throws(() => codec('3bit' as never), refused);
+  t.throws(() => codec('2bit', null as never), refused);
+  t.throws(() => codec('2bit', 0.5 as never), refused);
+  t.throws(() => codec('2bit', { type: '1bit' } as never), refused);
 });
 
 test('S15: a codec refuses bytes that it cannot have written', (t) => {

@@ -9,6 +9,8 @@ import { everyKernels, expect } from './support.js';
 const codecs: readonly CompressionSpec[] = [
   { type: '2bit', threshold: 0.5 },
   { type: '2bit', threshold: 0.1 },
+  { type: '2bit', threshold: 1e-45 },
+  { type: '2bit', threshold: 3e38 },
   { type: '1bit', threshold: 0 },
   { type: '1bit', threshold: -0.3 },
 ];
@@ -17,34 +19,42 @@ const codecs: readonly CompressionSpec[] = [
 function gradientOf(length: number, start: number, { threshold }: CompressionSpec): Float32Array {
   const next = generator(start);
   const specials = randoms(64, start, 'float32');
-  return Float32Array.from({ length }, () => {
+  const gradient = new Float32Array(length);
+  for (let i = 0; i < length; i++) {
     const kind = next() % 16;
-    if (kind === 0) return threshold;
-    if (kind === 1) return -threshold;
-    if (kind === 2) return specials[next() % 64]!;
-    return next() / 2 ** 31 - 1;
-  });
+    if (kind === 0) gradient[i] = threshold;
+    else if (kind === 1) gradient[i] = -threshold;
+    else if (kind === 2) gradient[i] = specials[next() % 64]!;
+    else if (kind === 3) gradient[i] = -0;
+    else gradient[i] = next() / 2 ** 31 - 1;
+  }
+  return gradient;
 }
 
-/** One operation of the codec, against the reference. */
-function check(kernels: Kernels, codec: CompressionSpec, length: number, start: number): void {
-  const what = [JSON.stringify(codec), `length ${length}`, `seed ${start}`];
+/** What one gradient and residual are, and what the reference makes of them. */
+function caseOf(codec: CompressionSpec, length: number, start: number) {
   const gradient = guardedCopy(gradientOf(length, start, codec), start % 4, 'float32').data;
   const residual = gradientOf(length, start + 1, codec);
   const bytes = new Uint8Array(compressedBytes(codec.type, length));
   const left = residual.slice();
   reference.encode(codec, gradient, left, bytes);
+  const values = new Float32Array(length);
+  reference.decode(codec, bytes, values);
+  return { codec, length, start, gradient, residual, bytes, left, values };
+}
 
+/** Each operation of the codec once, against the reference. */
+function check(kernels: Kernels, expected: ReturnType<typeof caseOf>): void {
+  const { codec, length, start, gradient, residual, bytes, left, values } = expected;
+  const what = [kernels.cpu, JSON.stringify(codec), `length ${length}`, `seed ${start}`];
   const actualBytes = guarded(bytes.length, start % 5, 'uint8');
   const actualLeft = guardedCopy(residual, (start + 1) % 4, 'float32');
   kernels.encode(codec, gradient, actualLeft.data, actualBytes.data);
   expect(firstDifference(actualBytes.data, bytes) === -1, ...what, 'codes');
   expect(firstDifference(actualLeft.data, left) === -1, ...what, 'residual');
 
-  const values = new Float32Array(length);
-  reference.decode(codec, bytes, values);
   const decoded = guarded(length, (start + 2) % 4, 'float32');
-  kernels.decode(codec, bytes, decoded.data);
+  kernels.decode(codec, actualBytes.data, decoded.data);
   expect(firstDifference(decoded.data, values) === -1, ...what, 'values');
 
   const [quantized, rest] = [guarded(length, 1, 'float32'), guarded(length, 3, 'float32')];
@@ -57,24 +67,27 @@ function check(kernels: Kernels, codec: CompressionSpec, length: number, start: 
   expect(intact, ...what, 'bytes outside');
 }
 
-for (const kernels of everyKernels.filter(({ cpu }) => cpu !== 'none')) {
-  test(`S15, C1, C2: 100,000 operations equal the reference: ${kernels.cpu}`, (t) => {
-    t.log(`TENSORKV_SEED=${seed}`);
-    const random = new Random(seed);
-    let operations = 0;
-    // Every length once, three operations each, then lengths at random.
-    for (let length = 0; length <= 4096; length++) {
-      check(kernels, codecs[length % codecs.length]!, length, random.integer(2 ** 30));
-      operations += 3;
+const native = everyKernels.filter(({ name }) => name === 'native');
+
+test('S15, C1, C2: 100,000 operations equal the reference, at every length and level', (t) => {
+  t.log(`TENSORKV_SEED=${seed}`);
+  const random = new Random(seed);
+  const levels = native.length > 0 ? native : everyKernels;
+  let operations = 0;
+  const checkAll = (codec: CompressionSpec, length: number): void => {
+    const expected = caseOf(codec, length, random.integer(2 ** 30));
+    for (const kernels of levels) check(kernels, expected);
+    operations += 3 * levels.length;
+  };
+  for (let length = 0; length <= 4096; length++) {
+    for (const type of ['2bit', '1bit'] as const) {
+      checkAll(random.pick(codecs.filter((codec) => codec.type === type)), length);
     }
-    while (operations < 100_000) {
-      const length = random.integer(random.chance(0.9) ? 200 : 4097);
-      check(kernels, random.pick(codecs), length, random.integer(2 ** 30));
-      operations += 3;
-    }
-    t.pass();
-  });
-}
+  }
+  while (operations < 100_000) checkAll(random.pick(codecs), random.integer(200));
+  t.log(`${operations} operations on ${levels.map(({ cpu }) => cpu).join(', ')}`);
+  t.pass();
+});
 
 for (const kernels of everyKernels) {
   test(`S15: quantize may update its residual and its gradient in place: ${kernels.cpu}`, (t) => {
