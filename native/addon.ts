@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isMainThread } from 'node:worker_threads';
-import type { AnyTypedArray, Cpu, DenseArray } from './types.js';
+import type { AnyTypedArray, Cpu, DenseArray, KernelFunctions } from './types.js';
 
 /** The functions of `binding.cc`. They check nothing: only `kernels.ts` calls them. */
 export interface Addon {
@@ -53,6 +53,18 @@ export interface AddonKernels {
   copy(source: AnyTypedArray, outs: readonly AnyTypedArray[]): void;
   cast(source: DenseArray, out: DenseArray, from: number, to: number): void;
   isFinite(view: DenseArray, dtype: number): boolean;
+  unionIds(lists: readonly BigInt64Array[], out: BigInt64Array): number;
+  sumRows(
+    ids: readonly BigInt64Array[],
+    rows: readonly DenseArray[],
+    outIds: BigInt64Array,
+    outRows: DenseArray,
+    rowLength: number,
+    dtype: number,
+  ): void;
+  gatherRows: KernelFunctions['gatherRows'];
+  scatterRows: KernelFunctions['scatterRows'];
+  findRows: KernelFunctions['findRows'];
 }
 
 /** The addon, or why there is none in one sentence. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { types } from 'node:util';
 import { loadAddon, type Addon } from './addon.js';
 import { checkDecode, checkEncode, checkQuantize } from './check-compression.js';
+import { checkedRows } from './check-rows.js';
 import { checkSquares, checkStep } from './check-step.js';
 import { checkCast, checkCopy, checkReduceSum, typeOf } from './checks.js';
 import { codeOf, resolveDtype } from './dtype-codes.js';
@@ -71,6 +72,12 @@ function nativeFunctions({ forCpu, externalBuffer, steps }: Addon, cpu: Cpu): Ke
       const codes = [codeOf(resolveDtype(source, from)), codeOf(resolveDtype(out, to))] as const;
       native.cast(source, out, ...codes);
     },
+    sumRows(inputs, out, rowLength, dtype) {
+      const lists = inputs.map(({ ids }) => ids);
+      const rows = inputs.map((input) => input.rows);
+      const code = codeOf(resolveDtype(out.rows, dtype));
+      native.sumRows(lists, rows, out.ids, out.rows, rowLength, code);
+    },
     isFinite(view, dtype) {
       return native.isFinite(view, codeOf(resolveDtype(view, dtype)));
     },
@@ -106,6 +113,7 @@ function viewOf<T extends AnyTypedArray>(model: T, buffer: ArrayBuffer): T {
 
 function checked(functions: KernelFunctions): KernelFunctions {
   return {
+    ...checkedRows(functions),
     reduceSum(inputs, out, said) {
       const dtype = checkReduceSum(inputs, out, said);
       functions.reduceSum(inputs, out, dtype);

@@ -1,6 +1,7 @@
 import type { CompressionSpec } from '../src/core/compression.js';
 import type { DType, TensorData } from '../src/core/dtypes.js';
 import type { FloatData } from '../src/core/optimizers/kernel.js';
+import type { FindRows } from '../src/core/row-index.js';
 import type { Shape } from '../src/core/shape.js';
 
 /** Arrays that kernels compute with. A `Uint16Array` holds the bits of float16 or bfloat16. */
@@ -32,6 +33,12 @@ export interface StepArguments {
   readonly rows?: BigInt64Array | undefined;
   /** rescale, clip (infinity: none), coupled decay, share the average keeps; then the rule's own. */
   readonly hyper: Float64Array;
+}
+
+/** Some rows of a tensor: `ids.length` rows one behind another. Ids ascend, each once. */
+export interface RowList {
+  readonly ids: BigInt64Array;
+  readonly rows: DenseArray;
 }
 
 /** What each kernel does; `reference.ts` says the same as code. */
@@ -91,6 +98,40 @@ export interface KernelFunctions {
    * is needed for a `Uint16Array` only.
    */
   isFinite(view: DenseArray, dtype?: DType): boolean;
+  /**
+   * Writes every id of the lists once, ascending, to `out`, and returns how many these are. Lists
+   * ascend, each id once and below 2 ** 63 - 1. `out` overlaps no list and has room for all of them
+   * together.
+   */
+  unionIds(lists: readonly BigInt64Array[], out: BigInt64Array): number;
+  /**
+   * The row of each of `out.ids` becomes the sum of the rows that inputs have of it, added in list
+   * order as `reduceSum` adds; zeros where no input has one. Rows of other ids are left out, so a
+   * part of the union may be summed. `rowLength` counts elements; `out.rows` overlaps nothing.
+   */
+  sumRows(inputs: readonly RowList[], out: RowList, rowLength: number, dtype?: DType): void;
+  /**
+   * Row i of `out` becomes row `positions[i]` of `source`, of the same type, or zeros for -1: rows of
+   * `rowBytes` bytes, whatever they hold. No two arrays overlap.
+   */
+  gatherRows(
+    source: AnyTypedArray,
+    positions: BigInt64Array,
+    out: AnyTypedArray,
+    rowBytes: number,
+  ): void;
+  /** Row `positions[i]` of `target` becomes row i of `source`; positions are distinct. As above. */
+  scatterRows(
+    source: AnyTypedArray,
+    positions: BigInt64Array,
+    target: AnyTypedArray,
+    rowBytes: number,
+  ): void;
+  /**
+   * `out[i]` becomes the slot of `ids[i]` in an index of rows (src/core/row-index.ts), -1 where it is
+   * absent. Returns how many are absent. `out` overlaps nothing.
+   */
+  findRows: FindRows;
   /**
    * The same elements in a typed array whose buffer is no `SharedArrayBuffer`, for libraries that
    * refuse those. Writes are seen both ways; the shared memory lives as long as the result.

@@ -108,6 +108,7 @@ Napi::Value ForCpu(const Napi::CallbackInfo& info) {
     kernels["cast"] = Napi::Function::New<Cast>(info.Env(), "cast", table);
     kernels["isFinite"] = Napi::Function::New<IsFinite>(info.Env(), "isFinite", table);
     tensorkv::binding::AddCompression(info.Env(), kernels, table);
+    tensorkv::binding::AddRows(info.Env(), kernels, table);
     return kernels;
   }
   return info.Env().Undefined();

@@ -4,6 +4,7 @@
 
 #include "codec.h"
 #include "dtype.h"
+#include "row_lists.h"
 #include "step.h"
 
 namespace tensorkv {
@@ -19,6 +20,8 @@ struct KernelTable {
   using ReduceSum = void (*)(const void* const* inputs, size_t count, void* out, size_t length);
   using Copy = void (*)(const void* source, void* const* outs, size_t count, size_t bytes);
   using Cast = void (*)(const void* source, void* out, size_t length);
+  using MoveRows = void (*)(const char* source, const int64_t* positions, size_t count, char* out,
+                            size_t row_bytes);
   using IsFinite = bool (*)(const void* source, size_t length);
 
   ReduceSum reduce_sum[kDtypeCount];
@@ -33,6 +36,12 @@ struct KernelTable {
   void (*decode)(const CodecSpec& codec, const uint8_t* bytes, float* out, size_t length);
   void (*quantize)(const CodecSpec& codec, const float* gradient, const float* residual,
                    float* left, float* out, size_t length);
+  // See rows.h.
+  size_t (*union_ids)(IdList* lists, size_t count, int64_t* out);
+  void (*sum_rows)(const RowSum& args);
+  MoveRows gather_rows;
+  MoveRows scatter_rows;
+  size_t (*find_rows)(const RowTable& table, const int64_t* ids, size_t count, int64_t* out);
   const StepKernel* steps;  // see steps.h
   const size_t* step_count;
 };

@@ -7,6 +7,7 @@
 #include "kernels.h"
 #include "level.h"
 #include "reduce_sum.h"
+#include "rows.h"
 #include "steps.h"
 
 namespace tensorkv::TENSORKV_LEVEL {
@@ -34,6 +35,11 @@ const KernelTable kTable = {
     .encode = Encode,
     .decode = Decode,
     .quantize = Quantize,
+    .union_ids = UnionIds,
+    .sum_rows = SumRows,
+    .gather_rows = GatherRows,
+    .scatter_rows = ScatterRows,
+    .find_rows = FindRows,
     .steps = kSteps,
     .step_count = &kStepCount,
 };

@@ -14,6 +14,7 @@ int main() {
     tensorkv::test::TestCopy(*kernels);
     tensorkv::test::TestCast(*kernels);
     tensorkv::test::TestIsFinite(*kernels);
+    tensorkv::test::TestRows(*kernels);
     tensorkv::test::TestThreads(*kernels);
     std::printf("%s ok  ", tensorkv::NameOf(cpu));
   }

@@ -11,6 +11,7 @@ void TestSteps(const KernelTable& kernels);
 void TestCopy(const KernelTable& kernels);
 void TestCast(const KernelTable& kernels);
 void TestIsFinite(const KernelTable& kernels);
+void TestRows(const KernelTable& kernels);
 
 // Several threads run the kernels on ranges of shared arrays that touch but do not overlap.
 void TestThreads(const KernelTable& kernels);
