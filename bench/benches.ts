@@ -1,3 +1,4 @@
+import { decode1bit, decode2bit, encode1bit, encode2bit } from './compression.bench.js';
 import { copyToFour, copyToOne } from './copy.bench.js';
 import type { Bench } from './harness.js';
 import { bench as oneKey } from './one-key.bench.js';
@@ -16,6 +17,10 @@ export const benches: readonly Bench[] = [
   lambStep,
   copyToOne,
   copyToFour,
+  encode2bit,
+  encode1bit,
+  decode2bit,
+  decode1bit,
   roundTrip,
   oneKey,
   smallKeys,

@@ -2,13 +2,25 @@ import type { CompressionSpec } from '../src/core/compression.js';
 
 /** What the kernels of gradient compression mean; src/core/compression.ts has the formulas. */
 
-/** The code, the value and what is left of `r`. */
-type Rule = (r: number) => readonly [code: number, value: number, left: number];
+interface Rule {
+  /** The code of a sum. */
+  readonly codeOf: (r: number) => number;
+  /** The value of each code. It is also what a code takes from the sum. */
+  readonly values: readonly number[];
+  /** Bits of a code. */
+  readonly bits: number;
+}
 
 function ruleOf({ type, threshold }: CompressionSpec): Rule {
   const t = Math.fround(threshold);
-  if (type === '1bit') return (r) => (r > t ? [1, 1, r - 1] : [0, -1, r + 1]);
-  return (r) => (r >= t ? [3, t, r - t] : r <= -t ? [2, -t, r + t] : [0, 0, r]);
+  if (type === '1bit') return { codeOf: (r) => (r > t ? 1 : 0), values: [-1, 1], bits: 1 };
+  const codeOf = (r: number): number => (r >= t ? 3 : r <= -t ? 2 : 0);
+  return { codeOf, values: [0, 0, -t, t], bits: 2 };
+}
+
+/** How far to the left code `i` stands in its byte. */
+function shiftOf(i: number, bits: number): number {
+  return 8 - bits - ((i * bits) % 8);
 }
 
 /** Writes the codes of `gradient` to `out`, and what is left to `residual`. */
@@ -18,28 +30,22 @@ export function encode(
   residual: Float32Array,
   out: Uint8Array,
 ): void {
-  const rule = ruleOf(codec);
-  const bits = codec.type === '2bit' ? 2 : 1;
-  const perByte = 8 / bits;
+  const { codeOf, values, bits } = ruleOf(codec);
   out.fill(0);
   for (let i = 0; i < gradient.length; i++) {
-    const [code, , left] = rule(Math.fround(residual[i]! + gradient[i]!));
-    residual[i] = left;
-    out[Math.floor(i / perByte)]! |= code << (8 - bits - bits * (i % perByte));
+    const r = Math.fround(residual[i]! + gradient[i]!);
+    const code = codeOf(r);
+    residual[i] = r - values[code]!;
+    out[Math.floor((i * bits) / 8)]! |= code << shiftOf(i, bits);
   }
 }
 
 /** Writes the values of codes to `out`. */
-export function decode(
-  { type, threshold }: CompressionSpec,
-  bytes: Uint8Array,
-  out: Float32Array,
-): void {
-  const [bits, perByte] = type === '2bit' ? [2, 4] : [1, 8];
-  const values = type === '2bit' ? [0, 0, -threshold, threshold] : [-1, 1];
+export function decode(codec: CompressionSpec, bytes: Uint8Array, out: Float32Array): void {
+  const { values, bits } = ruleOf(codec);
   for (let i = 0; i < out.length; i++) {
-    const byte = bytes[Math.floor(i / perByte)]!;
-    out[i] = values[(byte >> (8 - bits - bits * (i % perByte))) & (2 ** bits - 1)]!;
+    const byte = bytes[Math.floor((i * bits) / 8)]!;
+    out[i] = values[(byte >> shiftOf(i, bits)) & (values.length - 1)]!;
   }
 }
 
@@ -50,10 +56,11 @@ export function quantize(
   left: Float32Array,
   out: Float32Array,
 ): void {
-  const rule = ruleOf(codec);
+  const { codeOf, values } = ruleOf(codec);
   for (let i = 0; i < gradient.length; i++) {
-    const [, value, rest] = rule(Math.fround(residual[i]! + gradient[i]!));
-    left[i] = rest;
+    const r = Math.fround(residual[i]! + gradient[i]!);
+    const value = values[codeOf(r)]!;
+    left[i] = r - value;
     out[i] = value;
   }
 }
