@@ -1,4 +1,10 @@
-import type { Request, ToCoordinator, WireGroup } from '../src/core/protocol.js';
+import {
+  isRowSparse,
+  type Request,
+  type ToCoordinator,
+  type WireGroup,
+  type WireTensor,
+} from '../src/core/protocol.js';
 import type { TensorHandle } from '../src/core/tensor.js';
 
 /**
@@ -8,7 +14,7 @@ import type { TensorHandle } from '../src/core/tensor.js';
  */
 
 /** A tensor as it crosses a port: bound to a number here, or before. */
-type Bound = number | { readonly bind: number; readonly tensor: TensorHandle };
+type Bound = number | { readonly bind: number; readonly tensor: WireTensor };
 
 interface BoundGroup {
   readonly key: WireGroup['key'];
@@ -27,7 +33,7 @@ const fields: readonly GroupField[] = ['values', 'push', 'pull'];
 
 /** The device's side: knows which of its tensors are bound. */
 export class Binder {
-  readonly #numbers = new WeakMap<TensorHandle, number>();
+  readonly #numbers = new WeakMap<WireTensor, number>();
   #collected: number[] = [];
   readonly #registry = new FinalizationRegistry<number>((bound) => this.#collected.push(bound));
   #last = 0;
@@ -56,20 +62,19 @@ export class Binder {
     return { type: 'message', message: rest as unknown as ToCoordinator, groups };
   }
 
-  #bind(tensor: TensorHandle): Bound {
+  #bind(tensor: WireTensor): Bound {
     const known = this.#numbers.get(tensor);
     if (known !== undefined) return known;
     const bind = ++this.#last;
     this.#numbers.set(tensor, bind);
     this.#registry.register(tensor, bind);
-    const { shape, dtype, device, data } = tensor;
-    return { bind, tensor: { shape, dtype, device, data } };
+    return { bind, tensor: plain(tensor) };
   }
 }
 
 /** The coordinator's side of one device: the tensors behind its numbers. */
 export class BindingTable {
-  readonly #tensors = new Map<number, TensorHandle>();
+  readonly #tensors = new Map<number, WireTensor>();
 
   /** The messages of a batch as the device made them. */
   decode(batch: readonly BoundMessage[]): ToCoordinator[] {
@@ -89,9 +94,19 @@ export class BindingTable {
     return { ...(message as Request), ...(Object.fromEntries(decoded) as object) } as ToCoordinator;
   }
 
-  #find(bound: Bound): TensorHandle {
+  #find(bound: Bound): WireTensor {
     if (typeof bound === 'number') return this.#tensors.get(bound)!;
     this.#tensors.set(bound.bind, bound.tensor);
     return bound.tensor;
   }
+}
+
+/** A tensor without its methods, as `postMessage` can carry it. */
+function plain(tensor: WireTensor): WireTensor {
+  if (!isRowSparse(tensor)) return plainDense(tensor);
+  return { shape: tensor.shape, indices: tensor.indices, rows: plainDense(tensor.rows) };
+}
+
+function plainDense({ shape, dtype, device, data }: TensorHandle): TensorHandle {
+  return { shape, dtype, device, data };
 }

@@ -18,6 +18,8 @@ export type Residuals = Map<string, TensorData>;
 /** The values of a round as they are added. `end` is to be called once the round has ended. */
 export interface RoundValues {
   readonly inputs: readonly TensorData[];
+  /** Set where the one input holds these rows alone: ascending, each once. */
+  readonly rows?: BigInt64Array;
   /** With `applied` what the codes left out is kept, else it is as it was before. */
   end(applied: boolean): void;
 }
@@ -70,8 +72,13 @@ export class Compression {
   }
 
   /** Throws `unsupported` for a key whose pushes cannot be compressed. */
-  admit({ key, like }: Entry): void {
-    if (this.#rule === undefined || like.dtype === 'float32') return;
+  admit({ key, like }: Entry, isSparse: boolean): void {
+    if (this.#rule === undefined) return;
+    if (isSparse) {
+      const message = `${showKey(key)} expected dense values for gradient compression, got row-sparse`;
+      throw new KVStoreError('unsupported', message, { key });
+    }
+    if (like.dtype === 'float32') return;
     throw new KVStoreError(
       'unsupported',
       `${showKey(key)} expected a float32 tensor for gradient compression, got ${like.dtype}`,

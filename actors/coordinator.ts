@@ -169,6 +169,8 @@ export class Coordinator implements Actor<ToCoordinator> {
         return this.#init(ticket, request);
       case 'push':
         return this.#rounds.submit(ticket, this.#pushGroups(request.push), []);
+      case 'pullRows':
+        return this.#rounds.submit(ticket, [], [this.#keys.rowGroup(request)]);
       case 'pull':
         return this.#rounds.submit(ticket, [], this.#keys.pullGroups(request.pull));
       case 'pushpull': {
@@ -202,7 +204,7 @@ export class Coordinator implements Actor<ToCoordinator> {
         { key: groups[0]?.key },
       );
     }
-    for (const { entry } of checked) this.#updates.admit(entry);
+    for (const { entry, tensors } of checked) this.#updates.admit(entry, tensors);
     return checked;
   }
 

@@ -4,6 +4,7 @@ import type { Counters } from '../src/core/optimizers/optimizer.js';
 import type { Rank } from '../src/core/protocol.js';
 import type { TensorHandle } from '../src/core/tensor.js';
 import type { CompressionRule, Residuals, RoundValues } from './compression.js';
+import type { RowList } from '../native/kernels.js';
 import type { Ticket } from './ticket.js';
 import type { Rule } from './rule.js';
 
@@ -15,6 +16,8 @@ export interface PushPart {
   readonly kind: 'push';
   readonly ticket: EntryTicket;
   readonly values: readonly TensorData[];
+  /** Set where the values are row-sparse: then these are the values. */
+  readonly rows?: readonly RowList[];
   /** The name of each value's device; needed where they are compressed. */
   readonly devices: readonly string[];
   /** What the values go through before they are added. */
@@ -32,6 +35,8 @@ export interface PullPart {
   readonly freshIndex: number;
   /** Whether the weights to evaluate with are asked for, instead of the stored ones. */
   readonly average: boolean;
+  /** The rows that are asked for, ascending and unique; all of them when left out. */
+  readonly rowIds?: BigInt64Array;
 }
 
 export type Part = PushPart | PullPart;

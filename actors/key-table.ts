@@ -4,11 +4,20 @@ import { dtypeInfo, viewOf, type DType, type TensorData } from '../src/core/dtyp
 import { copyElements } from '../src/core/elements.js';
 import { KVStoreError, showKey } from '../src/core/errors.js';
 import type { Key } from '../src/core/keys.js';
-import type { Rank, WireGroup } from '../src/core/protocol.js';
-import { sameShape, showShape } from '../src/core/shape.js';
+import {
+  isRowSparse,
+  type Rank,
+  type Request,
+  type WireGroup,
+  type WireTensor,
+} from '../src/core/protocol.js';
+import { sameShape, showShape, type Shape } from '../src/core/shape.js';
 import type { TensorHandle } from '../src/core/tensor.js';
 import { Entry } from './entry.js';
 import type { EntryGroup } from './rounds.js';
+
+/** A request for rows of one key. */
+type RowsRequest = Request & { readonly type: 'pullRows' };
 
 /** The store's keys. Every check of a request happens here, before anything is changed. */
 export class KeyTable {
@@ -36,7 +45,7 @@ export class KeyTable {
    * Makes a key of each value, for rank 0, or none at all. Throws `duplicate_key`,
    * `mixed_key_types`, `memory_limit`.
    */
-  create(values: readonly WireGroup[]): void {
+  create(values: readonly WireGroup<TensorHandle>[]): void {
     this.assertOneKind(values.map(({ key }) => key));
     const seen = new Set<Key>();
     let bytes = 0;
@@ -87,25 +96,50 @@ export class KeyTable {
 
   /** The entries of a push in order of reduction: ascending keys, or string keys by init. */
   pushGroups(groups: readonly WireGroup[]): EntryGroup[] {
+    for (const { key, tensors } of groups) assertOneStorage(key, tensors);
     return this.#inOrder(groups, (entry, value) => {
-      assertShape(entry, value, 'value');
-      if (value.dtype === entry.like.dtype) return;
+      assertSameShape(entry.key, entry.like, value, 'value');
+      const { dtype } = isRowSparse(value) ? value.rows : value;
+      if (dtype === entry.like.dtype) return;
       throw new KVStoreError(
         'dtype_mismatch',
-        `${showKey(entry.key)} expected a value of dtype ${entry.like.dtype}, got ${value.dtype}`,
+        `${showKey(entry.key)} expected a value of dtype ${entry.like.dtype}, got ${dtype}`,
         { key: entry.key },
       );
     });
   }
 
   /** The entries of a pull. Without outs they keep the caller's order, which names the results. */
-  pullGroups(groups: readonly WireGroup[]): EntryGroup[] {
+  pullGroups(groups: readonly WireGroup<TensorHandle>[]): EntryGroup<TensorHandle>[] {
     const fresh = groups.some(({ tensors }) => tensors.length === 0);
-    return this.#inOrder(groups, (entry, out) => assertShape(entry, out, 'out'), !fresh);
+    return this.#inOrder(
+      groups,
+      (entry, out) => assertSameShape(entry.key, entry.like, out, 'out'),
+      !fresh,
+    );
+  }
+
+  /** The entry of a pull of rows. Throws `row_id_out_of_range`, `shape_mismatch`. */
+  rowGroup({ pull: [group], rowIds }: RowsRequest): EntryGroup<TensorHandle> {
+    const { key, tensors } = group!;
+    const entry = this.find(key);
+    const { shape } = entry.like;
+    const rows = shape[0] ?? 0;
+    const last = rowIds.at(-1);
+    if (last !== undefined && last >= BigInt(rows)) {
+      const message = `${showKey(key)} expected row ids from 0 up to ${rows - 1}, got ${last}`;
+      throw new KVStoreError('row_id_out_of_range', message, { key });
+    }
+    const wanted = { shape: [rowIds.length, ...shape.slice(1)] };
+    for (const out of tensors) assertSameShape(key, wanted, out, 'out');
+    return { entry, tensors };
   }
 
   /** Checks the outs of a broadcast against its values, before the keys exist. */
-  checkOuts(values: readonly WireGroup[], outs: readonly WireGroup[]): void {
+  checkOuts(
+    values: readonly WireGroup<TensorHandle>[],
+    outs: readonly WireGroup<TensorHandle>[],
+  ): void {
     const shapes = new Map(values.map(({ key, tensors }) => [key, tensors[0]!]));
     for (const { key, tensors } of outs) {
       const like = shapes.get(key);
@@ -114,11 +148,11 @@ export class KeyTable {
     }
   }
 
-  #inOrder(
-    groups: readonly WireGroup[],
-    check: (entry: Entry, tensor: TensorHandle) => void,
+  #inOrder<Wire extends WireTensor>(
+    groups: readonly WireGroup<Wire>[],
+    check: (entry: Entry, tensor: Wire) => void,
     sort = true,
-  ): EntryGroup[] {
+  ): EntryGroup<Wire>[] {
     const found = groups.map(({ key, tensors }) => {
       const entry = this.#entries.get(key);
       if (entry === undefined) {
@@ -131,7 +165,7 @@ export class KeyTable {
     return sort ? found.sort((a, b) => compare(a.entry, b.entry)) : found;
   }
 
-  #allocateAll(values: readonly WireGroup[], bytes: number): Entry[] {
+  #allocateAll(values: readonly WireGroup<TensorHandle>[], bytes: number): Entry[] {
     try {
       return values.map(({ key, tensors }, i) => {
         const like = tensors[0]!;
@@ -180,11 +214,24 @@ function bytesOf({ dtype, data }: { dtype: DType; data: { length: number } }): n
   return dtypeInfo(dtype).bytes * data.length;
 }
 
-function assertShape(entry: Entry, tensor: TensorHandle, what: string): void {
-  assertSameShape(entry.key, entry.like, tensor, what);
+/** Throws `stype_mismatch` where a push holds dense and row-sparse values. */
+function assertOneStorage(key: Key, tensors: readonly WireTensor[]): void {
+  const sparse = tensors.filter((each) => isRowSparse(each)).length;
+  if (sparse === 0 || sparse === tensors.length) return;
+  throw new KVStoreError(
+    'stype_mismatch',
+    `${showKey(key)} expected values of one storage type, got ${tensors.length - sparse} dense and ` +
+      `${sparse} row-sparse`,
+    { key },
+  );
 }
 
-function assertSameShape(key: Key, like: TensorHandle, tensor: TensorHandle, what: string): void {
+/** What has a shape. */
+interface Shaped {
+  readonly shape: Shape;
+}
+
+function assertSameShape(key: Key, like: Shaped, tensor: Shaped, what: string): void {
   if (sameShape(like.shape, tensor.shape)) return;
   throw new KVStoreError(
     'shape_mismatch',

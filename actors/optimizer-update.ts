@@ -11,6 +11,7 @@ import {
 import { sizeOf } from '../src/core/shape.js';
 import type { TensorHandle } from '../src/core/tensor.js';
 import type { Kernels } from '../native/kernels.js';
+import type { RoundValues } from './compression.js';
 import type { Entry } from './entry.js';
 import type { Rule } from './rule.js';
 import type { Workspace } from './workspace.js';
@@ -49,7 +50,12 @@ export class OptimizerUpdate {
   }
 
   /** Sums `inputs` in order, times `factor`, and updates the stored tensor and the slots. */
-  apply(entry: Entry, rule: OptimizerRule, inputs: readonly TensorData[], factor: number): void {
+  apply(
+    entry: Entry,
+    rule: OptimizerRule,
+    { inputs, rows }: Omit<RoundValues, 'end'>,
+    factor: number,
+  ): void {
     const { options, optimizer } = rule;
     const { dtype, shape } = entry.like;
     const slots = this.#slotsOf(entry, rule);
@@ -62,6 +68,7 @@ export class OptimizerUpdate {
       dtype,
       shape,
       inputs,
+      rows,
       stored: entry.stored,
       master: slot(masterSlot),
       slots: optimizer.slots(options, shape).map(({ name }) => slot(name)!),
@@ -71,6 +78,11 @@ export class OptimizerUpdate {
     });
     entry.count += 1;
     entry.counters = step.counters ?? {};
+  }
+
+  /** Whether an update of some rows leaves the others alone. */
+  isLazy(entry: Entry, rule: OptimizerRule): boolean {
+    return rule.options.lazyUpdate && !this.#stepOf(entry, rule).kernel.whole;
   }
 
   /** The weights to evaluate `entry` with: the moving average, or the optimizer's own. */

@@ -1,6 +1,7 @@
-import { computeDtype } from '../src/core/dtypes.js';
+import { computeDtype, dtypeInfo, type TensorData } from '../src/core/dtypes.js';
 import { toFailure, type Failure } from '../src/core/errors.js';
 import { allocate } from '../src/core/memory.js';
+import { sizeOf } from '../src/core/shape.js';
 import type { Kernels } from '../native/kernels.js';
 import type { Entry, PullPart } from './entry.js';
 import type { Pins } from './pins.js';
@@ -23,7 +24,8 @@ export class Pulls {
     const { ticket } = part;
     if (ticket.failure !== undefined) return undefined;
     try {
-      if (ticket.wantsViews) this.#view(entry, part);
+      if (part.rowIds !== undefined) this.#writeRows(entry, part, part.rowIds);
+      else if (ticket.wantsViews) this.#view(entry, part);
       else this.#write(entry, part);
       return undefined;
     } catch (error) {
@@ -35,6 +37,26 @@ export class Pulls {
     const { stored, version } = entry;
     const pin = this.#pins.pin(ticket.rank, stored);
     ticket.views[freshIndex] = { tensor: entry.handleOn(stored), version, pin };
+  }
+
+  /** Writes some rows to the outs, or to a fresh row-sparse tensor. */
+  #writeRows(entry: Entry, { ticket, outs, freshIndex }: PullPart, rowIds: BigInt64Array): void {
+    const { dtype, shape, device } = entry.like;
+    const rowShape = shape.slice(1);
+    const rowBytes = sizeOf(rowShape) * dtypeInfo(dtype).bytes;
+    const gather = (): TensorData => {
+      const rows = allocate(dtype, rowIds.length * sizeOf(rowShape));
+      this.#kernels.gatherRows(entry.stored, rowIds, rows, rowBytes);
+      return rows;
+    };
+    if (outs.length === 0) {
+      const rows = { shape: [rowIds.length, ...rowShape], dtype, device, data: gather() };
+      ticket.fresh[freshIndex] = { shape, indices: rowIds, rows };
+    }
+    for (const out of outs) {
+      if (out.dtype === dtype) this.#kernels.gatherRows(entry.stored, rowIds, out.data, rowBytes);
+      else this.#kernels.cast(gather(), out.data, dtype, out.dtype);
+    }
   }
 
   #write(entry: Entry, { ticket, outs, freshIndex, average }: PullPart): void {

@@ -1,13 +1,19 @@
 import type { TensorData } from '../src/core/dtypes.js';
-import { showDevice } from '../src/core/devices.js';
 import { KVStoreError, showKey, toFailure, type Failure } from '../src/core/errors.js';
 import type { Consistency } from '../src/core/types.js';
-import type { FromCoordinator, Rank, Updated, WireGroup } from '../src/core/protocol.js';
+import {
+  type FromCoordinator,
+  type Rank,
+  type Updated,
+  type WireTensor,
+} from '../src/core/protocol.js';
+import type { TensorHandle } from '../src/core/tensor.js';
 import { spansCall } from './call-scale.js';
 import type { RoundValues } from './compression.js';
 import type { Entry, EntryTicket, PushPart } from './entry.js';
 import type { Members } from './members.js';
 import type { Pulls } from './pulls.js';
+import { pushedValues } from './pushed-values.js';
 import { ReadyQueue } from './ready-queue.js';
 import type { Rule } from './rule.js';
 import type { UpdateRule } from './update-rule.js';
@@ -30,9 +36,9 @@ export interface RoundsContext {
 }
 
 /** One group of a request with the entry of its key. */
-export interface EntryGroup {
+export interface EntryGroup<Wire extends WireTensor = WireTensor> {
   readonly entry: Entry;
-  readonly tensors: WireGroup['tensors'];
+  readonly tensors: readonly Wire[];
 }
 
 /**
@@ -53,22 +59,21 @@ export class Rounds {
   }
 
   /** Queues the parts of a request behind those that its device issued before. */
-  submit(ticket: EntryTicket, push: readonly EntryGroup[], pull: readonly EntryGroup[]): void {
+  submit(
+    ticket: EntryTicket,
+    push: readonly EntryGroup[],
+    pull: readonly EntryGroup<TensorHandle>[],
+  ): void {
     for (const { entry, tensors } of push) {
       ticket.addPush(entry);
-      const values = tensors.map((each) => each.data);
-      const { updates } = this.#context;
-      const compression = updates.compression.rule;
-      const devices =
-        compression === undefined ? [] : tensors.map((each) => showDevice(each.device));
-      const { rule } = updates;
-      entry.enqueue({ kind: 'push', ticket, values, devices, compression, rule });
+      entry.enqueue({ kind: 'push', ticket, ...pushedValues(tensors, this.#context.updates) });
     }
     pull.forEach(({ entry, tensors }, freshIndex) => {
       ticket.addPull(entry);
       const { request } = ticket;
       const average = request.type === 'pull' && request.average === true;
-      entry.enqueue({ kind: 'pull', ticket, outs: tensors, freshIndex, average });
+      const rows = request.type === 'pullRows' ? { rowIds: request.rowIds } : {};
+      entry.enqueue({ kind: 'pull', ticket, outs: tensors, freshIndex, average, ...rows });
     });
     if (ticket.isSettled) this.#context.settle(ticket);
     for (const entry of ticket.entries) this.#ready.add(entry);
@@ -187,10 +192,10 @@ export class Rounds {
     const { updates } = this.#context;
     const ready = rounds.flatMap((round) => this.#valuesOf(round));
     const factor = updates.callFactor(rule, ready);
-    for (const { values, inputs, ...round } of ready) {
+    for (const { values, ...round } of ready) {
       let failure: Failure | undefined;
       try {
-        if (factor !== undefined) updates.apply(rule, round.entry, inputs, factor);
+        if (factor !== undefined) updates.apply(rule, round.entry, values, factor);
       } catch (error) {
         failure = toFailure(error, 'updater_error');
       }
@@ -203,7 +208,7 @@ export class Rounds {
   /** A round of a call with its values; one whose values cannot be had ends with the failure. */
   #valuesOf({ entry, ranks }: ClosableRound): ReadyRound[] {
     try {
-      const values = this.#context.updates.compression.round(entry, pushesOf(entry, ranks));
+      const values = this.#context.updates.valuesOf(entry, pushesOf(entry, ranks));
       return [{ entry, ranks, values, inputs: values.inputs }];
     } catch (error) {
       this.#endRound(entry, ranks, toFailure(error, 'updater_error'));
@@ -222,9 +227,9 @@ export class Rounds {
     let failure: Failure | undefined;
     let values: RoundValues | undefined;
     try {
-      values = updates.compression.round(entry, pushesOf(entry, ranks));
+      values = updates.valuesOf(entry, pushesOf(entry, ranks));
       if (rule.kind === 'caller') return this.#startUpdate(entry, ranks, values, rule);
-      updates.apply(rule, entry, values.inputs);
+      updates.apply(rule, entry, values);
     } catch (error) {
       failure = toFailure(error, 'updater_error');
     }
@@ -245,7 +250,7 @@ export class Rounds {
       const what = `the updater function of ${showKey(entry.key)}`;
       throw members.departed(runner, what, entry.key);
     }
-    const { input, scratch } = updates.start(rule, entry, values.inputs);
+    const { input, scratch } = updates.start(rule, entry, values);
     this.#starved.delete(entry);
     const id = ++this.#lastUpdate;
     entry.pending = { id, runner, ranks, input, values };

@@ -1,6 +1,11 @@
 import type { Failure } from '../src/core/errors.js';
-import type { FromCoordinator, PinnedTensor, Rank, Request } from '../src/core/protocol.js';
-import type { TensorHandle } from '../src/core/tensor.js';
+import type {
+  FromCoordinator,
+  PinnedTensor,
+  Rank,
+  Request,
+  WireTensor,
+} from '../src/core/protocol.js';
 
 /** A request that can wait; to leave is carried out at once. */
 export type CallRequest = Exclude<Request, { readonly type: 'leave' }>;
@@ -17,7 +22,7 @@ export class Ticket<Entry> {
   /** Entries whose lanes hold parts of this request. */
   readonly entries = new Set<Entry>();
   /** Tensors made for pulls without an out, in order of the request's groups. */
-  readonly fresh: TensorHandle[] = [];
+  readonly fresh: WireTensor[] = [];
   /** Whether a pull asks for views; then `views` holds them instead. */
   readonly wantsViews: boolean;
   readonly views: PinnedTensor[] = [];

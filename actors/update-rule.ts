@@ -1,4 +1,4 @@
-import type { TensorData } from '../src/core/dtypes.js';
+import { dtypeInfo, type TensorData } from '../src/core/dtypes.js';
 import { fromFailure, KVStoreError, showKey, toFailure, type Failure } from '../src/core/errors.js';
 import type { MemoryBudget } from '../src/core/memory.js';
 import {
@@ -6,17 +6,19 @@ import {
   type CommonOptions,
   type Counters,
 } from '../src/core/optimizers/optimizer.js';
-import type { CoordinatorOptions } from '../src/core/protocol.js';
+import { isRowSparse, type CoordinatorOptions, type WireTensor } from '../src/core/protocol.js';
+import { sizeOf } from '../src/core/shape.js';
 import { Tensor, type TensorHandle } from '../src/core/tensor.js';
 import { runUpdater } from '../src/core/updaters.js';
 import type { Kernels } from '../native/kernels.js';
 import { callFactor, nextLossScale, spansCall, type RoundInputs } from './call-scale.js';
-import { Compression } from './compression.js';
-import type { Entry } from './entry.js';
+import { Compression, type RoundValues } from './compression.js';
+import type { Entry, PushPart } from './entry.js';
 import { FiniteGuard } from './finite-guard.js';
 import { OptimizerUpdate } from './optimizer-update.js';
 import type { Pins } from './pins.js';
 import type { Rule, RuleKind } from './rule.js';
+import { RowSums } from './row-sums.js';
 import { runWithin } from './time-limit.js';
 import { Workspace, type Purpose } from './workspace.js';
 
@@ -30,6 +32,7 @@ export class UpdateRule {
   readonly #pins: Pins;
   readonly #workspace: Workspace;
   readonly #optimizers: OptimizerUpdate;
+  readonly #rowSums: RowSums;
   readonly #guard: FiniteGuard;
   readonly #updaterTimeoutMs: number;
   readonly #changed: () => void;
@@ -46,6 +49,7 @@ export class UpdateRule {
     this.#changed = changed;
     this.#workspace = new Workspace(budget);
     this.compression = new Compression(kernels, this.#workspace, compression);
+    this.#rowSums = new RowSums(kernels, this.#workspace);
     this.#optimizers = new OptimizerUpdate(kernels, this.#workspace);
     this.#guard = new FiniteGuard(kernels, this.#workspace, guard === 'finite');
     this.#updaterTimeoutMs = updaterTimeoutMs;
@@ -53,6 +57,12 @@ export class UpdateRule {
 
   get rule(): Rule {
     return this.#rule;
+  }
+
+  /** The values of a round as they are added. Throws `stype_mismatch`, `memory_limit`. */
+  valuesOf(entry: Entry, parts: readonly PushPart[]): RoundValues {
+    const isSparse = parts.some(({ rows }) => rows !== undefined);
+    return isSparse ? this.#rowSums.round(entry, parts) : this.compression.round(entry, parts);
   }
 
   /** Puts `rule` in force for pushes from now on; those that wait keep the one they came with. */
@@ -112,9 +122,9 @@ export class UpdateRule {
    * Checks that the rule in force can update `entry`, and allocates what it needs, unless pushes with
    * an older rule still wait: then that is left to the update. Throws `memory_limit` or `unsupported`.
    */
-  admit(entry: Entry): void {
+  admit(entry: Entry, values: readonly WireTensor[]): void {
     const rule = this.#rule;
-    this.compression.admit(entry);
+    this.compression.admit(entry, values.some(isRowSparse));
     if (entry.setting === rule.setting || entry.isIdle) this.#prepare(entry, rule);
   }
 
@@ -143,18 +153,15 @@ export class UpdateRule {
   }
 
   /** Applies `rule` to the values of one round, which are added in order. Not for `caller`. */
-  apply(rule: Rule, entry: Entry, inputs: readonly TensorData[], factor = 1): void {
+  apply(rule: Rule, entry: Entry, values: RoundValues, factor = 1): void {
     this.#prepare(entry, rule);
     switch (rule.kind) {
       case 'assign':
-        return this.#assign(entry, inputs);
+        return this.#assign(entry, values);
       case 'optimizer':
-        this.#detach(entry);
-        return this.#guard.protect(entry, () =>
-          this.#optimizers.apply(entry, rule, inputs, factor),
-        );
+        return this.#optimise(rule, entry, values, factor);
       case 'module':
-        this.#applyModule(rule, entry, inputs);
+        this.#applyModule(rule, entry, values);
         return;
       case 'caller':
         throw new Error('an updater function runs on its device, see start()');
@@ -165,12 +172,12 @@ export class UpdateRule {
   start(
     rule: Rule,
     entry: Entry,
-    inputs: readonly TensorData[],
+    values: RoundValues,
   ): { readonly input: TensorData; readonly scratch: TensorData } {
     this.#prepare(entry, rule);
     const input = this.#workspace.take(bufferOf(entry, 'the sum'));
     const scratch = entry.spare!;
-    this.#kernels.reduceSum(inputs, input, entry.like.dtype);
+    this.#sumInto(entry, values, input);
     this.#kernels.copy(entry.stored, [scratch]);
     return { input, scratch };
   }
@@ -207,21 +214,46 @@ export class UpdateRule {
   }
 
   /** The sum replaces the stored tensor: in place, if no view and no guard looks at it. */
-  #assign(entry: Entry, inputs: readonly TensorData[]): void {
+  #assign(entry: Entry, values: RoundValues): void {
     const aside = this.#guard.watches(entry) || this.#pins.isPinned(entry.stored);
     if (aside) this.#prepareSpare(entry);
-    this.#kernels.reduceSum(inputs, aside ? entry.spare! : entry.stored, entry.like.dtype);
+    this.#sumInto(entry, values, aside ? entry.spare! : entry.stored);
     if (!aside) return;
     this.#guard.check(entry, entry.spare!);
     this.#swap(entry);
   }
 
-  #applyModule(
-    rule: Rule & { readonly kind: 'module' },
+  /** The optimizer updates the rows that were pushed, or all of them with zeros for the others. */
+  #optimise(
+    rule: Rule & { readonly kind: 'optimizer' },
     entry: Entry,
-    inputs: readonly TensorData[],
+    values: RoundValues,
+    factor: number,
   ): void {
-    const { input, scratch } = this.start(rule, entry, inputs);
+    this.#detach(entry);
+    const update = (sum: Omit<RoundValues, 'end'>): void =>
+      this.#guard.protect(entry, () => this.#optimizers.apply(entry, rule, sum, factor));
+    if (values.rows === undefined || this.#optimizers.isLazy(entry, rule)) return update(values);
+    const sum = this.#workspace.take(bufferOf(entry, 'the sum'));
+    try {
+      this.#sumInto(entry, values, sum);
+      update({ inputs: [sum] });
+    } finally {
+      this.#workspace.give(bufferOf(entry, 'the sum'), sum);
+    }
+  }
+
+  /** Writes the sum of a round to `out`, as a whole tensor. */
+  #sumInto(entry: Entry, { inputs, rows }: RoundValues, out: TensorData): void {
+    const { dtype, shape } = entry.like;
+    if (rows === undefined) return this.#kernels.reduceSum(inputs, out, dtype);
+    const rowBytes = sizeOf(shape.slice(1)) * dtypeInfo(dtype).bytes;
+    new Uint8Array(out.buffer, out.byteOffset, out.byteLength).fill(0);
+    this.#kernels.scatterRows(inputs[0]!, rows, out, rowBytes);
+  }
+
+  #applyModule(rule: Rule & { readonly kind: 'module' }, entry: Entry, values: RoundValues): void {
+    const { input, scratch } = this.start(rule, entry, values);
     let failure: Failure | undefined;
     try {
       const sum = Tensor.fromHandle(entry.handleOn(input));

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { computeDtype, dtypeInfo, holds, type DType } from '../src/core/dtypes.js';
+import { toNumbers } from '../src/core/int64.js';
 import type { FloatData } from '../src/core/optimizers/kernel.js';
 import { commonHyper, scratchLength, stepKernelNamed } from '../src/core/optimizers/kernels.js';
 import { sizeOf } from '../src/core/shape.js';
@@ -52,8 +53,8 @@ function checkRows({ inputs, stored, shape, rows }: StepArguments): void {
     assert(input.length === rows!.length * rowLength, 'inputs hold the rows');
     assert(isDisjoint(input, stored), 'inputs of rows must not overlap the stored tensor');
   }
-  for (const row of rows!) {
-    assert(row >= 0n && row < BigInt(shape[0] ?? 0), 'rows are rows of the tensor');
+  for (const row of toNumbers(rows!)) {
+    assert(row >= 0 && row < (shape[0] ?? 0), 'rows are rows of the tensor');
   }
 }
 

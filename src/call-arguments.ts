@@ -1,8 +1,9 @@
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { KVStoreError, show, showKey } from './core/errors.js';
-import type { Group, Key } from './core/keys.js';
+import type { Group, Key, Value } from './core/keys.js';
 import type { OptimizerSpec } from './core/optimizers/optimizer.js';
+import type { RowIds } from './core/row-ids.js';
 import { assertOptions, isPlainObject } from './core/options.js';
 import type { AnyTensor } from './core/tensor.js';
 
@@ -12,6 +13,9 @@ export type Keys = Key | readonly Key[];
 /** Tensors of a call: one or a list for one key; a list with one or a list for each of many keys. */
 export type Tensors =
   AnyTensor | readonly AnyTensor[] | readonly (AnyTensor | readonly AnyTensor[])[];
+
+/** Values of a push: as `Tensors`, and row-sparse ones. */
+export type Values = Value | readonly Value[] | readonly (Value | readonly Value[])[];
 
 export interface PushOptions {
   /**
@@ -43,6 +47,13 @@ export function filePath(path: unknown, method: string): string {
   throw new KVStoreError('bad_argument', message);
 }
 
+/** Options of `pullRows`. */
+export interface RowOptions extends PushOptions {
+  readonly rowIds: RowIds;
+  /** Where to write: a tensor of as many rows as there are unique ids. */
+  readonly out?: AnyTensor;
+}
+
 /** Options of a pull that gives views. */
 export interface ViewOptions extends PushOptions {
   /** Gives read-only views of what is stored, without a copy, each until it is released. */
@@ -70,7 +81,10 @@ export function checkPull(options: PullOptions & ReadOptions & Partial<ViewOptio
 }
 
 /** `groups`, or `bad_argument` when a tensor is on a device past the store's `devices`. */
-export function onDevices(groups: Group[], devices: number | undefined): Group[] {
+export function onDevices<T extends Value>(
+  groups: Group<T>[],
+  devices: number | undefined,
+): Group<T>[] {
   if (devices === undefined) return groups;
   for (const { key, tensors } of groups) {
     const stranger = tensors.find(({ device }) => device.index >= devices);

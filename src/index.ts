@@ -33,6 +33,7 @@ export type {
   PullOptions,
   PushOptions,
   ReadOptions,
+  RowOptions,
   Tensors,
   ViewOptions,
 } from './call-arguments.js';

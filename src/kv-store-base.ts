@@ -1,10 +1,11 @@
-import type { Keys, PullOptions, PushOptions, Tensors } from './call-arguments.js';
+import type { Keys, PullOptions, PushOptions, RowOptions, Tensors } from './call-arguments.js';
 import type { Capability } from './core/capabilities.js';
 import type { CompressionOptions } from './core/compression.js';
 import { KVStoreError } from './core/errors.js';
 import type { Key } from './core/keys.js';
 import type { OptimizerSpec } from './core/optimizers/optimizer.js';
-import type { Tensor } from './core/tensor.js';
+import type { RowSparseTensor } from './core/row-sparse.js';
+import type { AnyTensor, Tensor } from './core/tensor.js';
 import type { Updater } from './core/updaters.js';
 import type { OptimizerView } from './live-optimizer.js';
 import type { KVStoreStats } from './statistics.js';
@@ -32,6 +33,11 @@ export abstract class KVStoreBase implements AsyncDisposable {
 
   /** Writes the stored tensors to the outs, or to fresh tensors. */
   abstract pull(keys: Keys, options?: PullOptions): Promise<Tensors>;
+
+  /** Some rows of a key. */
+  async pullRows(_key: Key, _options: RowOptions): Promise<RowSparseTensor | AnyTensor> {
+    throw this.#unsupported('pullRows');
+  }
 
   /** All pushes of the call, then all its pulls. */
   abstract pushpull(keys: Keys, values: Tensors, options?: PullOptions): Promise<Tensors>;

@@ -12,16 +12,20 @@ import {
   type PushOptions,
   type ReadOptions,
   type ViewOptions,
+  type RowOptions,
   type Tensors,
+  type Values,
 } from './call-arguments.js';
 import { hasCapability, type Capability } from './core/capabilities.js';
 import { compressionSpec, type CompressionOptions } from './core/compression.js';
 import { KVStoreError } from './core/errors.js';
-import { groupByKey, keyList, onePerKey, type Group, type Key } from './core/keys.js';
+import { assertKey, groupByKey, keyList, onePerKey, type Group, type Key } from './core/keys.js';
 import { optimizerNamed } from './core/optimizers/registry.js';
 import { plainOptions, type OptimizerSpec } from './core/optimizers/optimizer.js';
-import type { RequestBody, WireGroup } from './core/protocol.js';
-import { Tensor, type AnyTensor } from './core/tensor.js';
+import type { RequestBody } from './core/protocol.js';
+import { Tensor, type AnyTensor, type TensorHandle } from './core/tensor.js';
+import { rowIdList, type RowIds } from './core/row-ids.js';
+import { RowSparseTensor, type RowSparseHandle } from './core/row-sparse.js';
 import type { TensorView } from './core/tensor-view.js';
 import type { Updater } from './core/updaters.js';
 import { KVStoreBase } from './kv-store-base.js';
@@ -116,10 +120,10 @@ export class KVStore extends KVStoreBase {
    * Rejects with `unknown_key`, `shape_mismatch`, `dtype_mismatch`, `length_mismatch`,
    * `updater_error`, `updater_required`, `timeout`, `peer_dead`.
    */
-  push(keys: Keys, values: Tensors, options: PushOptions = {}): Promise<void> {
+  push(keys: Keys, values: Values, options: PushOptions = {}): Promise<void> {
     return this.#call(async () => {
       const order = checkCall(options, [], 'push');
-      const push = this.#groups(keys, values, 'values');
+      const push = this.#values(keys, values);
       await this.#request({ type: 'push', push, ...order });
       this.#statistics.pushed(push);
     });
@@ -143,7 +147,7 @@ export class KVStore extends KVStoreBase {
       const asked = checkPull(options);
       const { out } = options;
       if (out !== undefined) {
-        const pull = this.#groups(keys, out, 'outs');
+        const pull = this.#outs(keys, out);
         await this.#request({ type: 'pull', pull, ...asked });
         this.#statistics.pulled(pull);
         return out;
@@ -152,9 +156,36 @@ export class KVStore extends KVStoreBase {
       const { fresh = [], views } = await this.#request({ type: 'pull', pull, ...asked });
       const tensors =
         views?.map((pinned) => this.#views.open(pinned)) ??
-        fresh.map((handle) => Tensor.fromHandle(handle));
+        fresh.map((handle) => Tensor.fromHandle(handle as TensorHandle));
       this.#statistics.pulled([{ tensors }]);
       return Array.isArray(keys) ? tensors : tensors[0]!;
+    });
+  }
+
+  /**
+   * The rows `rowIds` of a key as a row-sparse tensor, or written to `out`, of shape [n, ...] with n
+   * unique ids. Ids come in any order and shape, duplicates included; they are made unique and
+   * ascending. Rejects with `row_id_out_of_range`, `unknown_key`, `shape_mismatch`.
+   */
+  override pullRows(
+    key: Key,
+    options: { readonly rowIds: RowIds } & PushOptions,
+  ): Promise<RowSparseTensor>;
+  override pullRows<Out extends AnyTensor>(
+    key: Key,
+    options: { readonly rowIds: RowIds; readonly out: Out } & PushOptions,
+  ): Promise<Out>;
+  override pullRows(key: Key, options: RowOptions): Promise<RowSparseTensor | AnyTensor> {
+    return this.#call(async () => {
+      const order = checkCall(options, ['rowIds', 'out'], 'pullRows');
+      const rowIds = rowIdList(options.rowIds, Number.MAX_SAFE_INTEGER);
+      const { out } = options;
+      assertKey(key);
+      const pull = out === undefined ? [{ key, tensors: [] }] : this.#outs(key, out);
+      const { fresh } = await this.#request({ type: 'pullRows', pull, rowIds, ...order });
+      const tensor = out ?? RowSparseTensor.fromHandle(fresh![0] as RowSparseHandle);
+      this.#statistics.pulled([{ tensors: [tensor] }]);
+      return tensor;
     });
   }
 
@@ -176,8 +207,8 @@ export class KVStore extends KVStoreBase {
     return this.#call(async () => {
       const order = checkCall(options, ['out'], 'pushpull');
       const out = options.out ?? values;
-      const push = this.#groups(keys, values, 'values');
-      const pull = this.#groups(keys, out, 'outs');
+      const push = this.#values(keys, values);
+      const pull = this.#outs(keys, out);
       await this.#request({ type: 'pushpull', push, pull, ...order });
       this.#statistics.pushed(push);
       this.#statistics.pulled(pull);
@@ -194,7 +225,7 @@ export class KVStore extends KVStoreBase {
     return this.#call(async () => {
       const order = checkCall(options, ['out'], 'broadcast');
       const initial = this.#initGroups(keys, values);
-      const pull = this.#groups(keys, options.out, 'outs');
+      const pull = this.#outs(keys, options.out);
       await this.#request({ type: 'broadcast', values: initial, pull, ...order });
       this.#statistics.pulled(pull);
       return options.out;
@@ -343,13 +374,18 @@ export class KVStore extends KVStoreBase {
     return this.#plane.request(body);
   }
 
-  #initGroups(keys: Keys, values: AnyTensor | readonly AnyTensor[]): WireGroup[] {
+  #initGroups(keys: Keys, values: AnyTensor | readonly AnyTensor[]): Group<AnyTensor>[] {
     const one = onePerKey(keys, values);
     const groups = one.keys.map((key, i) => ({ key, tensors: [one.values[i]!] }));
     return onDevices(groups, this.#identity.devices);
   }
 
-  #groups(keys: Keys, tensors: Tensors, what: string): Group[] {
-    return onDevices(groupByKey(keys, tensors, what), this.#identity.devices);
+  #values(keys: Keys, values: Values): Group[] {
+    return onDevices(groupByKey(keys, values, 'values'), this.#identity.devices);
+  }
+
+  #outs(keys: Keys, outs: Tensors): Group<AnyTensor>[] {
+    const groups = groupByKey(keys, outs, 'outs') as Group<AnyTensor>[];
+    return onDevices(groups, this.#identity.devices);
   }
 }

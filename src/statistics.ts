@@ -63,6 +63,8 @@ function add(
 ): void {
   for (const { tensors } of groups) {
     sum.tensors += tensors.length;
-    for (const { data } of tensors) sum.bytes += data.byteLength;
+    for (const tensor of tensors) {
+      sum.bytes += 'indices' in tensor ? tensor.rows.data.byteLength : tensor.data.byteLength;
+    }
   }
 }

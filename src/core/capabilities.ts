@@ -9,7 +9,7 @@ export function hasCapability(type: StoreType, capability: Capability): boolean 
   const capabilities: Readonly<Record<Capability, boolean>> = {
     optimizer: true,
     compression: type.compression !== 'none',
-    row_sparse: false,
+    row_sparse: true,
   };
   if (Object.hasOwn(capabilities, capability)) return capabilities[capability];
   throw new KVStoreError(

@@ -1,14 +1,18 @@
 import { KVStoreError, show, showKey } from './errors.js';
+import { RowSparseTensor } from './row-sparse.js';
 import { Tensor, type AnyTensor } from './tensor.js';
 import { TensorView } from './tensor-view.js';
 
 /** Names one stored tensor: an integer from 0 up, or a non-empty string; one kind in a store. */
 export type Key = number | string;
 
+/** What can be pushed: a tensor, or a row-sparse one. */
+export type Value = AnyTensor | RowSparseTensor;
+
 /** What a call says of one key: a push's values, a pull's outs. */
-export interface Group {
+export interface Group<T extends Value = Value> {
   readonly key: Key;
-  readonly tensors: AnyTensor[];
+  readonly tensors: T[];
 }
 
 /** Throws `bad_key_type` unless `key` can name a tensor. */
@@ -43,7 +47,7 @@ export function keyList(keys: Key | readonly Key[]): readonly Key[] {
  */
 export function groupByKey(
   keys: Key | readonly Key[],
-  tensors: AnyTensor | readonly AnyTensor[] | readonly (AnyTensor | readonly AnyTensor[])[],
+  tensors: Value | readonly Value[] | readonly (Value | readonly Value[])[],
   what: string,
 ): Group[] {
   const list = keyList(keys);
@@ -89,7 +93,7 @@ function listOf(tensors: unknown, count: number, what: string): readonly unknown
   );
 }
 
-function tensorList(key: Key, tensors: unknown, what: string): readonly AnyTensor[] {
+function tensorList(key: Key, tensors: unknown, what: string): readonly Value[] {
   if (!Array.isArray(tensors)) {
     assertTensor(key, tensors, what);
     return [tensors];
@@ -104,7 +108,7 @@ function tensorList(key: Key, tensors: unknown, what: string): readonly AnyTenso
     );
   }
   for (const each of tensors as unknown[]) assertTensor(key, each, what);
-  return tensors as AnyTensor[];
+  return tensors as Value[];
 }
 
 /** What is read of a view; nothing is written to it. */
@@ -120,8 +124,10 @@ function elementsOf(view: TensorView, key: Key, what: string): AnyTensor {
   );
 }
 
-function assertTensor(key: Key, value: unknown, what: string): asserts value is AnyTensor {
+function assertTensor(key: Key, value: unknown, what: string): asserts value is Value {
   if (value instanceof Tensor) return;
+  // Outs are written as a whole, which a row-sparse tensor has no room for.
+  if (value instanceof RowSparseTensor && what === 'values') return;
   throw new KVStoreError(
     'bad_argument',
     `${showKey(key)} expected ${what} to be a tensor or a list of tensors, got ${show(value)}`,

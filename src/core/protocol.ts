@@ -2,6 +2,7 @@ import type { CompressionSpec } from './compression.js';
 import type { Failure } from './errors.js';
 import type { Key } from './keys.js';
 import type { OptimizerSpec } from './optimizers/optimizer.js';
+import type { RowSparseHandle } from './row-sparse.js';
 import type { TensorHandle } from './tensor.js';
 import type { CompressionMode, Consistency } from './types.js';
 
@@ -14,10 +15,18 @@ import type { CompressionMode, Consistency } from './types.js';
 export type Rank = number;
 
 /** What one call says of one key: the values of a push, or the outs of a pull. */
-export interface WireGroup {
+export interface WireGroup<Wire extends WireTensor = WireTensor> {
   readonly key: Key;
   /** A pull with no tensors asks for a fresh one. */
-  readonly tensors: readonly TensorHandle[];
+  readonly tensors: readonly Wire[];
+}
+
+/** A tensor as it travels. */
+export type WireTensor = TensorHandle | RowSparseHandle;
+
+/** Whether a tensor on its way is row-sparse. */
+export function isRowSparse(tensor: WireTensor): tensor is RowSparseHandle {
+  return 'indices' in tensor;
 }
 
 /** Options of an optimizer as plain data, a schedule as its name and options. */
@@ -39,25 +48,31 @@ interface Prioritised {
 
 /** What a device can ask for. */
 export type RequestBody =
-  | { readonly type: 'init'; readonly values: readonly WireGroup[] }
+  | { readonly type: 'init'; readonly values: readonly WireGroup<TensorHandle>[] }
   | (Prioritised & { readonly type: 'push'; readonly push: readonly WireGroup[] })
   | (Prioritised & {
       readonly type: 'pull';
-      readonly pull: readonly WireGroup[];
+      readonly pull: readonly WireGroup<TensorHandle>[];
       /** The weights to evaluate with are asked for, see `averageOf` of the update rule. */
       readonly average?: boolean;
       /** Views are asked for, instead of copies; there are no outs then. */
       readonly view?: boolean;
     })
+  /** The rows `rowIds`, ascending and unique, of one key. */
+  | (Prioritised & {
+      readonly type: 'pullRows';
+      readonly pull: readonly WireGroup<TensorHandle>[];
+      readonly rowIds: BigInt64Array;
+    })
   | (Prioritised & {
       readonly type: 'pushpull';
       readonly push: readonly WireGroup[];
-      readonly pull: readonly WireGroup[];
+      readonly pull: readonly WireGroup<TensorHandle>[];
     })
   | (Prioritised & {
       readonly type: 'broadcast';
-      readonly values: readonly WireGroup[];
-      readonly pull: readonly WireGroup[];
+      readonly values: readonly WireGroup<TensorHandle>[];
+      readonly pull: readonly WireGroup<TensorHandle>[];
     })
   | { readonly type: 'setUpdater'; readonly updater: UpdaterSource }
   | { readonly type: 'setOptimizer'; readonly optimizer: OptimizerSpec }
@@ -110,7 +125,7 @@ export type FromCoordinator =
   | {
       readonly type: 'done';
       readonly id: number;
-      readonly fresh?: readonly TensorHandle[];
+      readonly fresh?: readonly WireTensor[];
       readonly views?: readonly PinnedTensor[];
     }
   /** The request is not applied, in the parts that `failure` names. */

@@ -136,7 +136,8 @@ export const formulas: Readonly<Record<Exclude<OptimizerName, 'sgld'>, Formula>>
     decayed(call).forEach((x, i) => {
       m[i] = b1 * m[i]! + (1 - b1) * x;
       u[i] = Math.max(b2 * u[i]!, Math.abs(x));
-      call.w[i]! -= ((call.lr / (1 - b1 ** call.t)) * m[i]!) / u[i]!;
+      // Where all gradients were 0 the weight stays.
+      call.w[i]! -= ((call.lr / (1 - b1 ** call.t)) * m[i]!) / (u[i]! || 1);
     });
   },
   nadam(call) {

@@ -18,7 +18,7 @@ onEveryPlane('S17: isCapable answers what this release can do', async (t, open) 
   const kv = await open();
   t.true(kv.isCapable('optimizer'));
   t.false(kv.isCapable('compression'));
-  t.false(kv.isCapable('row_sparse'));
+  t.true(kv.isCapable('row_sparse'));
   for (const strange of ['Optimizer', 'constructor', '__proto__', '', 3, undefined]) {
     t.throws(() => kv.isCapable(strange as never), { code: 'unknown_capability' });
   }
