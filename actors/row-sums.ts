@@ -1,4 +1,4 @@
-import type { TensorData } from '../src/core/dtypes.js';
+import type { DType, TensorData } from '../src/core/dtypes.js';
 import { KVStoreError, showKey } from '../src/core/errors.js';
 import { sizeOf } from '../src/core/shape.js';
 import type { Kernels } from '../native/kernels.js';
@@ -17,7 +17,7 @@ export class RowSums {
   }
 
   /**
-   * The sum of a round of row-sparse values, in buffers of its own. Throws `stype_mismatch` when
+   * The sum of a round of row-sparse values; one value is its own sum. Throws `stype_mismatch` when
    * other workers pushed dense ones, `memory_limit`.
    */
   round(entry: Entry, parts: readonly PushPart[]): RoundValues {
@@ -32,24 +32,51 @@ export class RowSums {
       );
     }
     const inputs = parts.flatMap(({ rows }) => rows!);
+    const [only] = inputs;
+    // Read where it lies: its device leaves it alone until the push is answered.
+    if (inputs.length === 1) return { inputs: [only!.rows], rows: only!.ids, end: nothing };
     const most = inputs.reduce((sum, { ids }) => sum + ids.length, 0);
-    const what = `the sum of rows of ${showKey(key)}`;
-    const union = this.#workspace.reserve({ dtype: 'int64', length: most, what, key });
-    const held: TensorData[] = [union];
-    const end = (): void => held.forEach((data) => this.#workspace.release(data));
+    const borrowed = new Borrowed(this.#workspace, entry);
     try {
+      const union = borrowed.take('int64', most) as BigInt64Array;
       const lists = inputs.map(({ ids }) => ids);
-      const count = this.#kernels.unionIds(lists, union as BigInt64Array);
-      const ids = (union as BigInt64Array).subarray(0, count);
+      const ids = union.subarray(0, this.#kernels.unionIds(lists, union));
       const rowLength = sizeOf(like.shape.slice(1));
-      const length = count * rowLength;
-      const rows = this.#workspace.reserve({ dtype: like.dtype, length, what, key });
-      held.push(rows);
+      const rows = borrowed.take(like.dtype, ids.length * rowLength);
       this.#kernels.sumRows(inputs, { ids, rows }, rowLength, like.dtype);
-      return { inputs: [rows], rows: ids, end };
+      return { inputs: [rows], rows: ids, end: () => borrowed.giveBack() };
     } catch (error) {
-      end();
+      borrowed.giveBack();
       throw error;
+    }
+  }
+}
+
+const nothing = (): void => undefined;
+
+/** Buffers of one round. Their lengths are powers of two, so that the next round can use them. */
+class Borrowed {
+  readonly #workspace: Workspace;
+  readonly #entry: Entry;
+  readonly #held: (readonly [DType, TensorData])[] = [];
+
+  constructor(workspace: Workspace, entry: Entry) {
+    this.#workspace = workspace;
+    this.#entry = entry;
+  }
+
+  take(dtype: DType, length: number): TensorData {
+    const { key } = this.#entry;
+    const room = 2 ** Math.ceil(Math.log2(Math.max(length, 64)));
+    const what = `the sum of rows of ${showKey(key)}`;
+    const data = this.#workspace.take({ dtype, length: room, what, key });
+    this.#held.push([dtype, data]);
+    return data.subarray(0, length);
+  }
+
+  giveBack(): void {
+    for (const [dtype, data] of this.#held) {
+      this.#workspace.give({ dtype, length: data.length }, data);
     }
   }
 }

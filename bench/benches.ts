@@ -6,6 +6,7 @@ import { adamStep, adamwStep, lambStep, sgdStep } from './optimizer-steps.bench.
 import { bench as reduceSum } from './reduce-sum.bench.js';
 import { bench as resnetStep } from './resnet-step.bench.js';
 import { bench as roundTrip } from './round-trip.bench.js';
+import { bench as rowSparse } from './row-sparse.bench.js';
 import { bench as smallKeys } from './small-keys.bench.js';
 
 /** Every bench, in the order in which they run. */
@@ -22,6 +23,7 @@ export const benches: readonly Bench[] = [
   decode2bit,
   decode1bit,
   roundTrip,
+  rowSparse,
   oneKey,
   smallKeys,
   resnetStep,

@@ -27,9 +27,9 @@ struct Common {
         rest(static_cast<C>(1 - h[3])) {}
 };
 
-// g = clip(sum * rescale), and decay * w on top unless decay is 0: then w = inf is kept.
+// g = clip(sum * rescale)
 template <typename C>
-void PrepareGradient(C* gradient, const C* weights, const Common<C>& common, size_t length) {
+void LimitGradient(C* gradient, const Common<C>& common, size_t length) {
   const Common<C> h = common;
   C* const g = gradient;
   TENSORKV_INDEPENDENT
@@ -38,7 +38,14 @@ void PrepareGradient(C* gradient, const C* weights, const Common<C>& common, siz
     x = x < -h.clip ? -h.clip : x;
     g[i] = x > h.clip ? h.clip : x;
   }
-  if (h.decay == 0) return;
+}
+
+// g = g + decay * w, unless decay is 0: then w = inf is kept.
+template <typename C>
+void AddDecay(C* gradient, const C* weights, const Common<C>& common, size_t length) {
+  if (common.decay == 0) return;
+  const Common<C> h = common;
+  C* const g = gradient;
   const C* const w = weights;
   TENSORKV_INDEPENDENT
   for (size_t i = 0; i < length; ++i) g[i] = g[i] + h.decay * w[i];
@@ -97,11 +104,49 @@ void Publish(const StepArguments& a, const Compute<T>* weights, const Common<Com
   if (a.average != nullptr) UpdateAverage(static_cast<C*>(a.average) + at, weights, common, length);
 }
 
+// Updates some rows of at most kTile elements: as many as fill a tile are summed at a time. Rows
+// lie far apart, so that those to come are fetched while one is updated.
+template <typename Rule, typename T>
+void RunRows(const StepArguments& a, const Rule& rule) {
+  using C = Compute<T>;
+  constexpr size_t kAhead = 8;
+  constexpr size_t kLine = 64 / sizeof(C);
+  const Common<C> common(a.hyper);
+  alignas(64) C gradient[kTile];
+  alignas(64) C room[kTile];
+  C* const* const slots = reinterpret_cast<C* const*>(a.slots);
+  const size_t length = a.row_length;
+  const size_t count = a.length / length;
+  const size_t at_once = kTile / length;
+  for (size_t first = 0; first < count; first += at_once) {
+    const size_t rows = count - first < at_once ? count - first : at_once;
+    SumTile<T>(a.inputs, a.count, first * length, gradient, rows * length);
+    LimitGradient(gradient, common, rows * length);
+    for (size_t row = first; row < first + rows; ++row) {
+      if (row + kAhead < count) {
+        const size_t next = static_cast<size_t>(a.rows[row + kAhead]) * length;
+        for (size_t i = 0; i < length; i += kLine) {
+          __builtin_prefetch(static_cast<const T*>(a.stored) + next + i, 1);
+          for (size_t k = 0; k < Rule::kSlots; ++k) __builtin_prefetch(slots[k] + next + i, 1);
+        }
+      }
+      const size_t at = static_cast<size_t>(a.rows[row]) * length;
+      C* const g = gradient + (row - first) * length;
+      C* const weights = WeightsAt<T>(a, at, room, length);
+      AddDecay(g, weights, common, length);
+      ApplyElements(rule, weights, g, slots, at, length);
+      Publish<T>(a, weights, common, at, length);
+    }
+  }
+}
+
 // A rule whose elements do not need each other: Rule(hyper) and w = rule(w, g, slots, position).
 template <template <typename> class Rule, typename T>
 void RunElements(const StepArguments& a) {
   using C = Compute<T>;
+  if (a.length == 0) return;
   const Rule<C> rule(a.hyper + kCommonHyper);
+  if (a.rows != nullptr && a.row_length <= kTile) return RunRows<Rule<C>, T>(a, rule);
   const Common<C> common(a.hyper);
   alignas(64) C gradient[kTile];
   alignas(64) C room[kTile];
@@ -115,7 +160,8 @@ void RunElements(const StepArguments& a) {
       const size_t at = to + begin;
       SumTile<T>(a.inputs, a.count, from + begin, gradient, size);
       C* const weights = WeightsAt<T>(a, at, room, size);
-      PrepareGradient(gradient, weights, common, size);
+      LimitGradient(gradient, common, size);
+      AddDecay(gradient, weights, common, size);
       ApplyElements(rule, weights, gradient, slots, at, size);
       Publish<T>(a, weights, common, at, size);
     }
@@ -140,7 +186,8 @@ void RunTensor(const StepArguments& a) {
     const size_t size = a.length - begin < kTile ? a.length - begin : kTile;
     C* const g = Rule<C>::kKeepsGradient ? gradient + begin : tile;
     SumTile<T>(a.inputs, a.count, begin, g, size);
-    PrepareGradient(g, weights + begin, common, size);
+    LimitGradient(g, common, size);
+    AddDecay(g, weights + begin, common, size);
     rule.First(weights + begin, g, slots, begin, size);
   }
   rule.Finish(weights, gradient, slots, room, a.length);
