@@ -27,18 +27,17 @@ struct Common {
         rest(static_cast<C>(1 - h[3])) {}
 };
 
-// g = clip(sum * rescale)
+// What a sum goes through: clip(x * rescale).
 template <typename C>
-void LimitGradient(C* gradient, const Common<C>& common, size_t length) {
-  const Common<C> h = common;
-  C* const g = gradient;
-  TENSORKV_INDEPENDENT
-  for (size_t i = 0; i < length; ++i) {
-    C x = g[i] * h.rescale;
-    x = x < -h.clip ? -h.clip : x;
-    g[i] = x > h.clip ? h.clip : x;
+struct Limit {
+  C rescale, clip;
+  explicit Limit(const Common<C>& common) : rescale(common.rescale), clip(common.clip) {}
+  C operator()(C sum) const {
+    C x = sum * rescale;
+    x = x < -clip ? -clip : x;
+    return x > clip ? clip : x;
   }
-}
+};
 
 // g = g + decay * w, unless decay is 0: then w = inf is kept.
 template <typename C>
@@ -120,8 +119,7 @@ void RunRows(const StepArguments& a, const Rule& rule) {
   const size_t at_once = kTile / length;
   for (size_t first = 0; first < count; first += at_once) {
     const size_t rows = count - first < at_once ? count - first : at_once;
-    SumTile<T>(a.inputs, a.count, first * length, gradient, rows * length);
-    LimitGradient(gradient, common, rows * length);
+    SumTile<T>(a.inputs, a.count, first * length, gradient, rows * length, Limit<C>(common));
     for (size_t row = first; row < first + rows; ++row) {
       if (row + kAhead < count) {
         const size_t next = static_cast<size_t>(a.rows[row + kAhead]) * length;
@@ -158,9 +156,8 @@ void RunElements(const StepArguments& a) {
     for (size_t begin = 0; begin < piece; begin += kTile) {
       const size_t size = piece - begin < kTile ? piece - begin : kTile;
       const size_t at = to + begin;
-      SumTile<T>(a.inputs, a.count, from + begin, gradient, size);
+      SumTile<T>(a.inputs, a.count, from + begin, gradient, size, Limit<C>(common));
       C* const weights = WeightsAt<T>(a, at, room, size);
-      LimitGradient(gradient, common, size);
       AddDecay(gradient, weights, common, size);
       ApplyElements(rule, weights, gradient, slots, at, size);
       Publish<T>(a, weights, common, at, size);
@@ -185,8 +182,7 @@ void RunTensor(const StepArguments& a) {
   for (size_t begin = 0; begin < a.length; begin += kTile) {
     const size_t size = a.length - begin < kTile ? a.length - begin : kTile;
     C* const g = Rule<C>::kKeepsGradient ? gradient + begin : tile;
-    SumTile<T>(a.inputs, a.count, begin, g, size);
-    LimitGradient(g, common, size);
+    SumTile<T>(a.inputs, a.count, begin, g, size, Limit<C>(common));
     AddDecay(g, weights + begin, common, size);
     rule.First(weights + begin, g, slots, begin, size);
   }

@@ -125,28 +125,46 @@ void ForEachGroup(const void* const* inputs, size_t count, size_t length, Body b
   }
 }
 
-// sums[i] = inputs[0][begin + i] + inputs[1][begin + i] + ..., for up to kTile elements.
-template <typename T>
-void SumTile(const void* const* inputs, size_t count, size_t begin, Compute<T>* sums,
-             size_t length) {
+// sums[i] = finish(inputs[0][begin + i] + inputs[1][begin + i] + ...), for up to kTile elements.
+template <typename T, typename Finish>
+void SumTile(const void* const* inputs, size_t count, size_t begin, Compute<T>* sums, size_t length,
+             Finish finish) {
+  using C = Compute<T>;
+  C* const out = sums;
   if constexpr (kIsHalf<T>) {
-    WidenAll(static_cast<const T*>(inputs[0]) + begin, sums, length);
+    WidenAll(static_cast<const T*>(inputs[0]) + begin, out, length);
     for (size_t k = 1; k < count; ++k) {
-      AddAll(static_cast<const T*>(inputs[k]) + begin, sums, length);
+      AddAll(static_cast<const T*>(inputs[k]) + begin, out, length);
     }
+    TENSORKV_INDEPENDENT
+    for (size_t i = 0; i < length; ++i) out[i] = finish(out[i]);
   } else {
     Group<T> group;
     size_t used = 0;
     for (size_t k = 0; k < count; ++k) {
       if (used == kGroup) {
-        SumGroup(group, used, sums, length);
-        group.arrays[0] = sums;
+        SumGroup(group, used, out, length);
+        group.arrays[0] = out;
         used = 1;
       }
       group.arrays[used++] = static_cast<const T*>(inputs[k]) + begin;
     }
-    SumGroup(group, used, sums, length);
+    WithOthers(used, [&](auto others) {
+      const Group<T> g = group;
+      T* const to = out;
+      const Finish last = finish;
+      const size_t end = length;
+      TENSORKV_INDEPENDENT
+      for (size_t i = 0; i < end; ++i) to[i] = last(SumAt(g.arrays, i, others));
+    });
   }
+}
+
+// The same without more to do.
+template <typename T>
+void SumTile(const void* const* inputs, size_t count, size_t begin, Compute<T>* sums,
+             size_t length) {
+  SumTile<T>(inputs, count, begin, sums, length, [](Compute<T> x) { return x; });
 }
 
 }  // namespace
