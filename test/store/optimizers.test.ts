@@ -303,6 +303,13 @@ test('O: aliases of options are those of MXNet 1.x', (t) => {
   t.like(optimizerNamed('dcasgd').resolve({ lamda: 0.5 }), { lambda: 0.5 });
 });
 
+test('O: a learning rate and a schedule are not given together', (t) => {
+  t.throws(() => optim.sgd({ lr: 1, schedule: schedule.constant() }), {
+    code: 'bad_optimizer',
+    message: /lr or a schedule/,
+  });
+});
+
 test('O: groupadagrad has no weight decay', (t) => {
   t.throws(() => optim.groupadagrad({ wd: 0.1 }), { code: 'bad_optimizer', message: /wd/ });
 });

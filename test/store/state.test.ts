@@ -169,7 +169,7 @@ onEveryPlane('S16: states of another optimizer, and none, are refused', async (t
 /** A store with one key and an optimizer that has a state, saved. */
 async function saved(kv: KVStore, path: string): Promise<void> {
   await kv.init('w', full([2], 5));
-  await kv.setOptimizer(optim.sgd({ lr: 1, momentum: 0.5, schedule: schedule.constant() }));
+  await kv.setOptimizer(optim.sgd({ momentum: 0.5, schedule: schedule.constant({ baseLr: 1 }) }));
   await kv.push('w', ones([2]));
   await kv.save(path);
 }

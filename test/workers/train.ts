@@ -40,7 +40,8 @@ export async function begin(course: string): Promise<KVStore> {
     keys,
     like.map((each, k) => full(each.shape, 0.5 + k / 8, { dtype: each.dtype })),
   );
-  await kv.setOptimizer(name, { lr: 0.05, rescaleGrad: 0.5, lrMult: { m: 2 }, ...options });
+  const lr = 'schedule' in options ? {} : { lr: 0.05 };
+  await kv.setOptimizer(name, { ...lr, rescaleGrad: 0.5, lrMult: { m: 2 }, ...options });
   return kv;
 }
 

@@ -7,7 +7,7 @@ import { checkOption, factorOf, type OptionCheck } from './option-checks.js';
 
 /** Options that every optimizer has. They may change at any time. */
 export interface CommonOptions {
-  /** Learning rate. With a schedule set, `schedule` gives it. */
+  /** Learning rate; not to be given together with a schedule, which gives it then. */
   readonly lr: number;
   /** Weight decay; each optimizer says where it enters. */
   readonly wd: number;
@@ -213,13 +213,16 @@ export function changeOptions<O extends CommonOptions>(
         'rate: set another schedule, or undefined first',
     );
   }
-  return optimizer.resolve({ ...options, ...change });
+  const { lr: _, ...rest } = options;
+  // A schedule that is set or stays gives the rate; one that ends leaves the rate it had at first.
+  const kept = schedule === undefined ? options : rest;
+  return optimizer.resolve({ ...kept, ...change });
 }
 
 /** Options as plain data that crosses threads: `resolve` makes options of it again. */
 export function plainOptions(options: CommonOptions): Readonly<Record<string, unknown>> {
-  const { schedule } = options;
-  return { ...options, schedule: schedule && scheduleSpec(schedule) };
+  const { schedule, lr: _, ...rest } = options;
+  return schedule === undefined ? { ...options } : { ...rest, schedule: scheduleSpec(schedule) };
 }
 
 /** `given` over the defaults; undefined is a value only where it is the default. */
@@ -245,11 +248,17 @@ function resolve<O extends CommonOptions>(
         : checked(name, option, value, all[option]!);
   }
   if (options['schedule'] !== undefined) {
-    if (given['lr'] === undefined) options['lr'] = (options['schedule'] as Schedule).at(1);
+    if (given['lr'] !== undefined) throw bothRates(name);
+    options['lr'] = (options['schedule'] as Schedule).at(1);
   }
   const resolved = Object.freeze(options) as unknown as O;
   check?.(resolved);
   return resolved;
+}
+
+function bothRates(name: string): KVStoreError {
+  const message = `${name} expected lr or a schedule, whose baseLr it is, got both`;
+  return new KVStoreError('bad_optimizer', message);
 }
 
 function checked(name: string, option: string, value: unknown, check: OptionCheck): unknown {
