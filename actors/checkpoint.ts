@@ -7,7 +7,7 @@ import { plainOptions } from '../src/core/optimizers/optimizer.js';
 import { isPlainObject } from '../src/core/options.js';
 import type { PlainOptions } from '../src/core/protocol.js';
 import type { Metadata, TensorEntry } from '../src/core/safetensors.js';
-import type { Shape } from '../src/core/shape.js';
+import { showShape, sizeOf, type Shape } from '../src/core/shape.js';
 import { byteView, type Checkpoint, type StoredTensor } from './checkpoint-file.js';
 import type { Entry } from './entry.js';
 import type { UpdateRule } from './update-rule.js';
@@ -15,7 +15,9 @@ import type { UpdateRule } from './update-rule.js';
 /**
  * What a checkpoint says of a store. Tensors are called `weights/KEY` and `states/SLOT/KEY`; the
  * metadata `tensorkv` is JSON: the keys in order of init, with their versions, counts and slots, and
- * the optimizer. A file without it is one of other people: its tensors are keys of their own names.
+ * the optimizer. A key stored row-sparse has the rows that it holds in these, their ids in
+ * `indices/KEY`, in the same order, and the rows of the whole tensor as `rowCount` in the metadata.
+ * A file without metadata is one of other people: its tensors are keys of their own names.
  */
 
 /** One key of a checkpoint. */
@@ -23,6 +25,10 @@ export interface SavedKey {
   readonly key: Key;
   /** Missing in a file of optimizer states. */
   readonly weights: TensorEntry | undefined;
+  /** The ids of the rows in `weights` and slots; undefined for a dense key. */
+  readonly indices: TensorEntry | undefined;
+  /** Rows of the whole tensor, where there are indices. */
+  readonly rowCount: number | undefined;
   readonly version: number;
   /** Updates that its optimizer has made. */
   readonly count: number;
@@ -58,22 +64,25 @@ interface KeyRecord {
   readonly counters: Counters;
   readonly slots: readonly string[];
   readonly residuals: readonly string[];
+  readonly rowCount?: number | undefined;
 }
 
 /** Tensors and metadata of a checkpoint of `entries`, of the optimizer's part alone if so asked. */
 export function describeStore(
   entries: readonly Entry[],
-  { rule, goodCalls, compression }: Pick<UpdateRule, 'rule' | 'goodCalls' | 'compression'>,
+  updates: Pick<UpdateRule, 'rule' | 'goodCalls' | 'compression' | 'slotShape'>,
   withWeights: boolean,
 ): { readonly tensors: StoredTensor[]; readonly metadata: Metadata } {
+  const { rule, goodCalls, compression } = updates;
   const tensors = entries.flatMap((entry) => [
-    ...(withWeights
-      ? [tensorOf(`weights/${entry.key}`, entry.like.dtype, entry, entry.stored)]
-      : []),
-    ...(withWeights ? residualsOf(entry) : []),
-    ...usedSlots(entry).map(([name, slot]) =>
-      tensorOf(`states/${name}/${entry.key}`, computeDtype(entry.like.dtype), entry, slot),
-    ),
+    ...(withWeights ? weightsOf(entry) : []),
+    ...indicesOf(entry),
+    ...usedSlots(entry).map(([name, slot]) => {
+      const { dtype } = entry.like;
+      const shape = updates.slotShape(name, { dtype, shape: entry.heldShape }, rule);
+      const dense = slot.length === entry.stored.length ? entry.like.shape : [slot.length];
+      return tensorOf(`states/${name}/${entry.key}`, computeDtype(dtype), shape ?? dense, slot);
+    }),
   ]);
   const optimizer =
     rule.kind === 'optimizer'
@@ -86,6 +95,7 @@ export function describeStore(
     counters: entry.counters,
     slots: usedSlots(entry).map(([name]) => name),
     residuals: withWeights ? [...entry.residuals.keys()] : [],
+    rowCount: entry.rows && entry.like.shape[0],
   }));
   const record = JSON.stringify({
     version: formatVersion,
@@ -96,10 +106,19 @@ export function describeStore(
   return { tensors, metadata: new Map([[metadataName, record]]) };
 }
 
-function residualsOf(entry: Entry): StoredTensor[] {
-  return [...entry.residuals].map(([source, residual]) =>
-    tensorOf(`residuals/${source}/${entry.key}`, 'float32', entry, residual),
-  );
+function weightsOf(entry: Entry): StoredTensor[] {
+  const { key, like, stored, residuals, heldShape } = entry;
+  return [
+    tensorOf(`weights/${key}`, like.dtype, heldShape, stored),
+    ...[...residuals].map(([source, residual]) =>
+      tensorOf(`residuals/${source}/${key}`, 'float32', like.shape, residual),
+    ),
+  ];
+}
+
+function indicesOf({ key, rows }: Entry): StoredTensor[] {
+  if (rows === undefined) return [];
+  return [tensorOf(`indices/${key}`, 'int64', [rows.size], rows.ids())];
 }
 
 /** Slots that an update has used; the others are still to be made. */
@@ -107,14 +126,9 @@ function usedSlots({ slots, newSlots }: Entry): (readonly [string, TensorData])[
   return [...slots].filter(([name]) => !newSlots.has(name));
 }
 
-function tensorOf(
-  name: string,
-  dtype: DType,
-  { like, stored }: Entry,
-  data: TensorData,
-): StoredTensor {
-  const shape: Shape = data.length === stored.length ? like.shape : [data.length];
-  return { name, dtype, shape, bytes: byteView(data) };
+/** The first elements of `data`, as many as `shape` has. */
+function tensorOf(name: string, dtype: DType, shape: Shape, data: TensorData): StoredTensor {
+  return { name, dtype, shape, bytes: byteView(data.subarray(0, sizeOf(shape))) };
 }
 
 /** What `checkpoint` holds. Throws `bad_checkpoint` where metadata and tensors do not fit. */
@@ -132,13 +146,16 @@ export function savedStore(checkpoint: Checkpoint): SavedStore {
     if (!left.delete(name)) throw bad(`a tensor ${show(name)}, once`, undefined);
     return checkpoint.tensors.get(name)!;
   };
-  const keys = record.keys.map(({ key, slots, residuals, ...numbers }): SavedKey => ({
+  const keys = record.keys.map(({ key, slots, residuals, rowCount, ...numbers }): SavedKey => ({
     key,
     ...numbers,
     weights: left.has(`weights/${key}`) ? take(`weights/${key}`) : undefined,
+    indices: rowCount === undefined ? undefined : take(`indices/${key}`),
+    rowCount,
     slots: new Map(slots.map((slot) => [slot, take(`states/${slot}/${key}`)])),
     residuals: new Map(residuals.map((from) => [from, take(`residuals/${from}/${key}`)])),
   }));
+  for (const saved of keys) assertIndices(saved);
   const [stranger] = left;
   if (stranger !== undefined) throw bad('no tensors beside those of its keys', stranger);
   if (new Set(keys.map(({ key }) => key)).size < keys.length)
@@ -146,10 +163,25 @@ export function savedStore(checkpoint: Checkpoint): SavedStore {
   return { ...record, keys };
 }
 
+/** Indices are int64, one for each row of the weights. */
+function assertIndices({ key, weights, indices }: SavedKey): void {
+  if (indices === undefined) return;
+  const rows = weights === undefined ? indices.shape[0] : weights.shape[0];
+  if (indices.dtype === 'int64' && indices.shape.length === 1 && indices.shape[0] === rows) return;
+  const { name, dtype, shape } = indices;
+  throw new KVStoreError(
+    'bad_checkpoint',
+    `${showKey(key)} expected ${show(name)} to have one int64 for each of ${rows ?? 'its'} rows, ` +
+      `got ${dtype} of shape ${showShape(shape)}`,
+    { key },
+  );
+}
+
 function foreignKey(weights: TensorEntry): SavedKey {
   if (weights.name === '') throw bad('tensors with names', '');
   const nothing = { slots: new Map(), residuals: new Map() };
-  return { key: weights.name, weights, version: 0, count: 0, counters: {}, ...nothing };
+  const dense = { indices: undefined, rowCount: undefined };
+  return { key: weights.name, weights, ...dense, version: 0, count: 0, counters: {}, ...nothing };
 }
 
 function parseRecord(text: string): {
@@ -184,7 +216,7 @@ function parseJson(text: string): unknown {
 
 function isKeyRecord(value: unknown): value is KeyRecord {
   if (!isPlainObject(value)) return false;
-  const { key, version, count, counters, slots, residuals } = value;
+  const { key, version, count, counters, slots, residuals, rowCount } = value;
   const isCount = (n: unknown): boolean => Number.isSafeInteger(n) && (n as number) >= 0;
   try {
     assertKey(key);
@@ -194,6 +226,7 @@ function isKeyRecord(value: unknown): value is KeyRecord {
   return (
     isCount(version) &&
     isCount(count) &&
+    (rowCount === undefined || isCount(rowCount)) &&
     isPlainObject(counters) &&
     Object.values(counters).every((n) => typeof n === 'number') &&
     isStrings(slots) &&

@@ -54,7 +54,7 @@ export class Coordinator implements Actor<ToCoordinator> {
     const changed = (): void => this.#announce.rule(this.#updates.rule);
     const context = { budget: this.#budget, pins: this.#pins, changed };
     this.#updates = new UpdateRule(host.kernels, context, options);
-    this.#keys = new KeyTable(this.#budget);
+    this.#keys = new KeyTable(this.#budget, host.kernels.findRows);
     this.#rounds = new Rounds({
       members: this.#members,
       consistency: options.consistency,
@@ -172,7 +172,7 @@ export class Coordinator implements Actor<ToCoordinator> {
       case 'pullRows':
         return this.#rounds.submit(ticket, [], [this.#keys.rowGroup(request)]);
       case 'pull':
-        return this.#rounds.submit(ticket, [], this.#keys.pullGroups(request.pull));
+        return this.#rounds.submit(ticket, [], this.#keys.pullGroups(request.pull, request.view));
       case 'pushpull': {
         const pull = this.#keys.pullGroups(request.pull);
         return this.#rounds.submit(ticket, this.#pushGroups(request.push), pull);

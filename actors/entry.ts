@@ -2,9 +2,11 @@ import { dtypeInfo, type TensorData } from '../src/core/dtypes.js';
 import type { Key } from '../src/core/keys.js';
 import type { Counters } from '../src/core/optimizers/optimizer.js';
 import type { Rank } from '../src/core/protocol.js';
+import { sizeOf, type Shape } from '../src/core/shape.js';
 import type { TensorHandle } from '../src/core/tensor.js';
 import type { CompressionRule, Residuals, RoundValues } from './compression.js';
 import type { RowList } from '../native/kernels.js';
+import type { StoredRows } from './stored-rows.js';
 import type { Ticket } from './ticket.js';
 import type { Rule } from './rule.js';
 
@@ -35,11 +37,27 @@ export interface PullPart {
   readonly freshIndex: number;
   /** Whether the weights to evaluate with are asked for, instead of the stored ones. */
   readonly average: boolean;
-  /** The rows that are asked for, ascending and unique; all of them when left out. */
-  readonly rowIds?: BigInt64Array;
+  /** The rows that are asked for, ascending and unique, or those held; left out: the whole tensor. */
+  readonly rowIds?: BigInt64Array | 'held';
 }
 
 export type Part = PushPart | PullPart;
+
+/** A stored tensor, or the rows of one that is stored row-sparse. */
+export interface HeldTensor {
+  readonly data: TensorData;
+  readonly rows?: StoredRows | undefined;
+}
+
+/** An update that an updater is making: what it reads, and what it may edit. */
+export interface OpenUpdate {
+  /** Of both buffers. */
+  readonly shape: Shape;
+  readonly input: TensorData;
+  readonly scratch: TensorData;
+  /** Set where they hold these rows alone of a key stored row-sparse. */
+  readonly rows?: BigInt64Array;
+}
 
 /** An update that a device's own thread is making of the sum of a round. */
 export interface PendingUpdate {
@@ -48,7 +66,7 @@ export interface PendingUpdate {
   readonly runner: Rank;
   /** The ranks whose pushes make up the round. */
   readonly ranks: readonly Rank[];
-  readonly input: TensorData;
+  readonly open: OpenUpdate;
   readonly values: RoundValues;
 }
 
@@ -63,6 +81,8 @@ export class Entry {
   /** Shape, dtype and device of the stored tensor; its data changes owner with each swap. */
   readonly like: TensorHandle;
   stored: TensorData;
+  /** Set where the key is stored row-sparse: then `stored` and the slots have those rows alone. */
+  rows: StoredRows | undefined;
   /** Updates applied so far. */
   version = 0;
   /** The setting that `slots` and `spare` belong to. */
@@ -87,20 +107,46 @@ export class Entry {
   /** Parts whose priority is not 0. */
   #prioritised = 0;
 
-  constructor(key: Key, order: number, like: TensorHandle, stored: TensorData) {
+  constructor(key: Key, order: number, like: TensorHandle, { data, rows }: HeldTensor) {
     this.key = key;
     this.order = order;
     this.like = like;
-    this.stored = stored;
+    this.stored = data;
+    this.rows = rows;
+  }
+
+  /** The shape that `stored` has room for. */
+  get roomShape(): Shape {
+    return this.rows === undefined ? this.like.shape : this.shapeOf(this.rows.capacity);
+  }
+
+  /** The shape of what is held: the first rows of `stored`, or all of it. */
+  get heldShape(): Shape {
+    return this.rows === undefined ? this.like.shape : this.shapeOf(this.rows.size);
+  }
+
+  /** Elements of a row. */
+  get rowLength(): number {
+    return sizeOf(this.like.shape.slice(1));
+  }
+
+  /** The shape of `count` rows of this key. */
+  shapeOf(count: number): Shape {
+    return [count, ...this.like.shape.slice(1)];
+  }
+
+  /** The part of `data`, a buffer like `stored`, that is held. */
+  heldPart(data: TensorData): TensorData {
+    return this.rows === undefined ? data : data.subarray(0, this.rows.size * this.rowLength);
   }
 
   get byteLength(): number {
     return this.stored.length * dtypeInfo(this.like.dtype).bytes;
   }
 
-  /** The handle of this key's tensor on `data`. */
-  handleOn(data: TensorData): TensorHandle {
-    return { ...this.like, data };
+  /** The handle of this key's tensor on `data`, or of as many rows as `shape` has. */
+  handleOn(data: TensorData, shape = this.like.shape): TensorHandle {
+    return { ...this.like, shape, data };
   }
 
   /** Appends a part to the lane of its device. */

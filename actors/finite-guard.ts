@@ -55,7 +55,7 @@ export class FiniteGuard {
     const unfilled = [...entry.newSlots];
     try {
       update();
-      this.check(entry, entry.stored);
+      this.check(entry, entry.heldPart(entry.stored));
     } catch (error) {
       changed.forEach((bytes, i) => this.#kernels.copy(copies[i]!, [bytes]));
       Object.assign(entry, { count, counters });

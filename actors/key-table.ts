@@ -1,6 +1,6 @@
 import { allocate, type MemoryBudget } from '../src/core/memory.js';
 import { cpu } from '../src/core/devices.js';
-import { dtypeInfo, viewOf, type DType, type TensorData } from '../src/core/dtypes.js';
+import { dtypeInfo, viewOf, type DType } from '../src/core/dtypes.js';
 import { copyElements } from '../src/core/elements.js';
 import { KVStoreError, showKey } from '../src/core/errors.js';
 import type { Key } from '../src/core/keys.js';
@@ -11,10 +11,12 @@ import {
   type WireGroup,
   type WireTensor,
 } from '../src/core/protocol.js';
+import type { FindRows } from '../src/core/row-index.js';
 import { sameShape, showShape, type Shape } from '../src/core/shape.js';
 import type { TensorHandle } from '../src/core/tensor.js';
-import { Entry } from './entry.js';
+import { Entry, type HeldTensor } from './entry.js';
 import type { EntryGroup } from './rounds.js';
+import { StoredRows } from './stored-rows.js';
 
 /** A request for rows of one key. */
 type RowsRequest = Request & { readonly type: 'pullRows' };
@@ -23,10 +25,12 @@ type RowsRequest = Request & { readonly type: 'pullRows' };
 export class KeyTable {
   readonly #entries = new Map<Key, Entry>();
   readonly #budget: MemoryBudget;
+  readonly #findRows: FindRows;
   #kind: 'number' | 'string' | undefined;
 
-  constructor(budget: MemoryBudget) {
+  constructor(budget: MemoryBudget, findRows: FindRows) {
     this.#budget = budget;
+    this.#findRows = findRows;
   }
 
   get size(): number {
@@ -45,14 +49,14 @@ export class KeyTable {
    * Makes a key of each value, for rank 0, or none at all. Throws `duplicate_key`,
    * `mixed_key_types`, `memory_limit`.
    */
-  create(values: readonly WireGroup<TensorHandle>[]): void {
+  create(values: readonly WireGroup[]): void {
     this.assertOneKind(values.map(({ key }) => key));
     const seen = new Set<Key>();
     let bytes = 0;
     for (const { key, tensors } of values) {
       if (this.#entries.has(key) || seen.has(key)) throw duplicate(key);
       seen.add(key);
-      bytes += bytesOf(tensors[0]!);
+      bytes += bytesOf(elementsOf(tensors[0]!));
     }
     const what = values.length === 1 ? showKey(values[0]!.key) : `init of ${values.length} keys`;
     this.#budget.reserve(bytes, what, values[0]?.key);
@@ -68,14 +72,19 @@ export class KeyTable {
     return entry;
   }
 
-  /** Makes `data`, which the budget has counted, the stored tensor of a new key. */
-  put(key: Key, like: Pick<TensorHandle, 'dtype' | 'shape'>, data: TensorData): Entry {
-    const handle = withoutData({ ...like, device: cpu(0), data });
-    const entry = new Entry(key, this.#entries.size, handle, data);
+  /** Makes `stored`, whose bytes the budget has counted, the stored tensor of a new key. */
+  put(key: Key, like: Pick<TensorHandle, 'dtype' | 'shape'>, stored: HeldTensor): Entry {
+    const handle = withoutData({ ...like, device: cpu(0), data: stored.data });
+    const entry = new Entry(key, this.#entries.size, handle, stored);
     entry.initialised.add(0);
     this.#entries.set(key, entry);
     this.#kind ??= kindOf(key);
     return entry;
+  }
+
+  /** Rows `ids` of a key stored row-sparse. */
+  rowsOf(ids: BigInt64Array): StoredRows {
+    return new StoredRows(ids, this.#findRows);
   }
 
   /** Throws `duplicate_key` when `rank` has initialised one of `keys` before. */
@@ -89,9 +98,11 @@ export class KeyTable {
 
   /** Notes that `rank` knows these keys. Its values must be like the stored ones. */
   join(values: readonly WireGroup[], rank: Rank): void {
-    for (const { entry } of this.pushGroups(values)) {
-      entry.initialised.add(rank);
+    const groups = this.pushGroups(values);
+    for (const { entry, tensors } of groups) {
+      if (entry.rows === undefined && tensors.some(isRowSparse)) throw wrongStorage(entry);
     }
+    for (const { entry } of groups) entry.initialised.add(rank);
   }
 
   /** The entries of a push in order of reduction: ascending keys, or string keys by init. */
@@ -99,7 +110,8 @@ export class KeyTable {
     for (const { key, tensors } of groups) assertOneStorage(key, tensors);
     return this.#inOrder(groups, (entry, value) => {
       assertSameShape(entry.key, entry.like, value, 'value');
-      const { dtype } = isRowSparse(value) ? value.rows : value;
+      if (entry.rows !== undefined && !isRowSparse(value)) throw wrongStorage(entry);
+      const { dtype } = elementsOf(value);
       if (dtype === entry.like.dtype) return;
       throw new KVStoreError(
         'dtype_mismatch',
@@ -109,14 +121,25 @@ export class KeyTable {
     });
   }
 
-  /** The entries of a pull. Without outs they keep the caller's order, which names the results. */
-  pullGroups(groups: readonly WireGroup<TensorHandle>[]): EntryGroup<TensorHandle>[] {
+  /**
+   * The entries of a pull. Without outs they keep the caller's order, which names the results. Throws
+   * `unsupported` for a view of a key stored row-sparse.
+   */
+  pullGroups(
+    groups: readonly WireGroup<TensorHandle>[],
+    views = false,
+  ): EntryGroup<TensorHandle>[] {
     const fresh = groups.some(({ tensors }) => tensors.length === 0);
-    return this.#inOrder(
+    const found = this.#inOrder(
       groups,
       (entry, out) => assertSameShape(entry.key, entry.like, out, 'out'),
       !fresh,
     );
+    const sparse = views ? found.find(({ entry }) => entry.rows !== undefined) : undefined;
+    if (sparse === undefined) return found;
+    const { key } = sparse.entry;
+    const message = `a view expected a dense key, but ${showKey(key)} is stored row-sparse`;
+    throw new KVStoreError('unsupported', message, { key });
   }
 
   /** The entry of a pull of rows. Throws `row_id_out_of_range`, `shape_mismatch`. */
@@ -125,21 +148,18 @@ export class KeyTable {
     const entry = this.find(key);
     const { shape } = entry.like;
     const rows = shape[0] ?? 0;
-    const last = rowIds.at(-1);
+    const last = rowIds === 'held' ? undefined : rowIds.at(-1);
     if (last !== undefined && last >= BigInt(rows)) {
       const message = `${showKey(key)} expected row ids from 0 up to ${rows - 1}, got ${last}`;
       throw new KVStoreError('row_id_out_of_range', message, { key });
     }
-    const wanted = { shape: [rowIds.length, ...shape.slice(1)] };
+    const wanted = { shape: entry.shapeOf(rowIds.length) };
     for (const out of tensors) assertSameShape(key, wanted, out, 'out');
     return { entry, tensors };
   }
 
   /** Checks the outs of a broadcast against its values, before the keys exist. */
-  checkOuts(
-    values: readonly WireGroup<TensorHandle>[],
-    outs: readonly WireGroup<TensorHandle>[],
-  ): void {
+  checkOuts(values: readonly WireGroup[], outs: readonly WireGroup<TensorHandle>[]): void {
     const shapes = new Map(values.map(({ key, tensors }) => [key, tensors[0]!]));
     for (const { key, tensors } of outs) {
       const like = shapes.get(key);
@@ -165,13 +185,16 @@ export class KeyTable {
     return sort ? found.sort((a, b) => compare(a.entry, b.entry)) : found;
   }
 
-  #allocateAll(values: readonly WireGroup<TensorHandle>[], bytes: number): Entry[] {
+  #allocateAll(values: readonly WireGroup[], bytes: number): Entry[] {
     try {
       return values.map(({ key, tensors }, i) => {
-        const like = tensors[0]!;
-        const stored = allocate(like.dtype, like.data.length);
-        copyElements(like.data, stored);
-        const entry = new Entry(key, this.#entries.size + i, withoutData(like), stored);
+        const [value] = tensors;
+        const elements = elementsOf(value!);
+        const data = allocate(elements.dtype, elements.data.length);
+        copyElements(elements.data, data);
+        const rows = isRowSparse(value!) ? this.rowsOf(value.indices) : undefined;
+        const like = withoutData({ ...elements, shape: value!.shape });
+        const entry = new Entry(key, this.#entries.size + i, like, { data, rows });
         entry.initialised.add(0);
         return entry;
       });
@@ -210,6 +233,11 @@ function compare(a: Entry, b: Entry): number {
   return a.order - b.order;
 }
 
+/** What holds the elements of a value: all of them, or those of its rows. */
+function elementsOf(value: WireTensor): TensorHandle {
+  return isRowSparse(value) ? value.rows : value;
+}
+
 function bytesOf({ dtype, data }: { dtype: DType; data: { length: number } }): number {
   return dtypeInfo(dtype).bytes * data.length;
 }
@@ -222,6 +250,15 @@ function assertOneStorage(key: Key, tensors: readonly WireTensor[]): void {
     'stype_mismatch',
     `${showKey(key)} expected values of one storage type, got ${tensors.length - sparse} dense and ` +
       `${sparse} row-sparse`,
+    { key },
+  );
+}
+
+function wrongStorage({ key, rows }: Entry): KVStoreError {
+  const [expected, got] = rows === undefined ? ['dense', 'row-sparse'] : ['row-sparse', 'dense'];
+  return new KVStoreError(
+    'stype_mismatch',
+    `${showKey(key)} expected a ${expected} value, as it is stored, got a ${got} one`,
     { key },
   );
 }

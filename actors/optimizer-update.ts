@@ -8,7 +8,7 @@ import {
   type Slot,
   type Step,
 } from '../src/core/optimizers/optimizer.js';
-import { sizeOf } from '../src/core/shape.js';
+import { sizeOf, type Shape } from '../src/core/shape.js';
 import type { TensorHandle } from '../src/core/tensor.js';
 import type { Kernels } from '../native/kernels.js';
 import type { RoundValues } from './compression.js';
@@ -37,9 +37,9 @@ export class OptimizerUpdate {
    * `unsupported`, `memory_limit`.
    */
   prepare(entry: Entry, rule: OptimizerRule): void {
-    const { key, like } = entry;
+    const { key, like, roomShape } = entry;
     const compute = computeDtype(like.dtype);
-    for (const { name, shape = like.shape } of this.#slotsOf(entry, rule)) {
+    for (const { name, shape = roomShape } of this.#slotsOf(entry, rule, roomShape)) {
       if (entry.slots.has(name)) continue;
       const what = `slot ${name} of ${showKey(key)}`;
       const slot = this.#workspace.reserve({ dtype: compute, length: sizeOf(shape), what, key });
@@ -57,21 +57,23 @@ export class OptimizerUpdate {
     factor: number,
   ): void {
     const { options, optimizer } = rule;
-    const { dtype, shape } = entry.like;
-    const slots = this.#slotsOf(entry, rule);
+    const { dtype } = entry.like;
+    const shape = entry.heldShape;
+    const slots = this.#slotsOf(entry, rule, shape);
     this.#dropOthers(entry, slots);
     this.#fillNew(entry, slots);
-    const slot = (name: string): FloatData | undefined =>
-      entry.slots.get(name) as FloatData | undefined;
+    // Buffers of a key stored row-sparse have room for more rows than are held.
+    const slot = (name: string, slotShape = shape): FloatData | undefined =>
+      entry.slots.get(name)?.subarray(0, sizeOf(slotShape)) as FloatData | undefined;
     const step = this.#stepOf(entry, rule);
     this.#kernels.step(step.kernel.name, {
       dtype,
       shape,
       inputs,
       rows,
-      stored: entry.stored,
+      stored: entry.heldPart(entry.stored),
       master: slot(masterSlot),
-      slots: optimizer.slots(options, shape).map(({ name }) => slot(name)!),
+      slots: optimizer.slots(options, shape).map((each) => slot(each.name, each.shape)!),
       scratch: this.#scratch(entry, rule, step),
       average: slot(emaSlot),
       hyper: hyperOf(options, step, factor),
@@ -118,24 +120,27 @@ export class OptimizerUpdate {
     return scratch;
   }
 
-  /** Elements of slot `name` of a tensor; undefined where the optimizer has no such slot. */
-  slotLength(
+  /** The shape of slot `name` of a tensor; undefined where the optimizer has no such slot. */
+  slotShape(
     name: string,
     { dtype, shape }: Pick<TensorHandle, 'dtype' | 'shape'>,
     { optimizer, options }: Pick<OptimizerRule, 'optimizer' | 'options'>,
-  ): number | undefined {
+  ): Shape | undefined {
     const slot = allSlots(optimizer, options, { dtype, shape }).find((each) => each.name === name);
-    return slot && sizeOf(slot.shape ?? shape);
+    return slot && (slot.shape ?? shape);
   }
 
-  #stepOf({ key, like, count, counters }: Entry, { optimizer, options }: OptimizerRule): Step {
+  #stepOf({ key, heldShape, count, counters }: Entry, { optimizer, options }: OptimizerRule): Step {
     const known = count === 0 ? optimizer.counters : counters;
-    const target = { key, shape: like.shape, count, counters: known };
+    const target = { key, shape: heldShape, count, counters: known };
     return optimizer.step(options, momentOf(options, target));
   }
 
-  #slotsOf({ key, like }: Entry, { optimizer, options }: OptimizerRule): Slot[] {
-    const { dtype, shape } = like;
+  #slotsOf(
+    { key, like: { dtype } }: Entry,
+    { optimizer, options }: OptimizerRule,
+    shape: Shape,
+  ): Slot[] {
     if (!dtypeInfo(dtype).floating) {
       throw new KVStoreError(
         'unsupported',
@@ -177,11 +182,15 @@ export class OptimizerUpdate {
     }
   }
 
-  #scratch({ key, like }: Entry, { options }: OptimizerRule, step: Step): FloatData | undefined {
+  #scratch(
+    { key, like, heldShape }: Entry,
+    { options }: OptimizerRule,
+    step: Step,
+  ): FloatData | undefined {
     const widens = isHalf(like.dtype) && !options.multiPrecision;
     return this.#workspace.scratch({
       dtype: computeDtype(like.dtype),
-      length: scratchLength(step.kernel, like.shape, widens),
+      length: scratchLength(step.kernel, heldShape, widens),
       what: `the scratch of ${showKey(key)}`,
       key,
     }) as FloatData | undefined;

@@ -1,7 +1,9 @@
-import { computeDtype, dtypeInfo, type TensorData } from '../src/core/dtypes.js';
+import { computeDtype, dtypeInfo, type DType, type TensorData } from '../src/core/dtypes.js';
 import { toFailure, type Failure } from '../src/core/errors.js';
+import { setNumbers } from '../src/core/int64.js';
 import { allocate } from '../src/core/memory.js';
 import { sizeOf } from '../src/core/shape.js';
+import type { TensorHandle } from '../src/core/tensor.js';
 import type { Kernels } from '../native/kernels.js';
 import type { Entry, PullPart } from './entry.js';
 import type { Pins } from './pins.js';
@@ -40,21 +42,22 @@ export class Pulls {
   }
 
   /** Writes some rows to the outs, or to a fresh row-sparse tensor. */
-  #writeRows(entry: Entry, { ticket, outs, freshIndex }: PullPart, rowIds: BigInt64Array): void {
-    const { dtype, shape, device } = entry.like;
-    const rowShape = shape.slice(1);
-    const rowBytes = sizeOf(rowShape) * dtypeInfo(dtype).bytes;
-    const gather = (): TensorData => {
-      const rows = allocate(dtype, rowIds.length * sizeOf(rowShape));
-      this.#kernels.gatherRows(entry.stored, rowIds, rows, rowBytes);
+  #writeRows(entry: Entry, { ticket, outs, freshIndex }: PullPart, asked: RowIds): void {
+    const { rows: held, like, rowLength } = entry;
+    const { dtype, shape, device } = like;
+    const ids = asked === 'held' ? heldIds(entry) : asked;
+    const positions = held === undefined ? ids : held.find(ids);
+    const gather = (into?: TensorData): TensorData => {
+      const rows = into ?? allocate(dtype, ids.length * rowLength);
+      this.#kernels.gatherRows(entry.stored, positions, rows, rowLength * dtypeInfo(dtype).bytes);
       return rows;
     };
     if (outs.length === 0) {
-      const rows = { shape: [rowIds.length, ...rowShape], dtype, device, data: gather() };
-      ticket.fresh[freshIndex] = { shape, indices: rowIds, rows };
+      const rows = { shape: entry.shapeOf(ids.length), dtype, device, data: gather() };
+      ticket.fresh[freshIndex] = { shape, indices: ids, rows };
     }
     for (const out of outs) {
-      if (out.dtype === dtype) this.#kernels.gatherRows(entry.stored, rowIds, out.data, rowBytes);
+      if (out.dtype === dtype) gather(out.data);
       else this.#kernels.cast(gather(), out.data, dtype, out.dtype);
     }
   }
@@ -62,15 +65,46 @@ export class Pulls {
   #write(entry: Entry, { ticket, outs, freshIndex, average }: PullPart): void {
     const source = average ? this.#updates.averageOf(entry) : entry.stored;
     const dtype = source === entry.stored ? entry.like.dtype : computeDtype(entry.like.dtype);
-    const same = outs.filter((out) => out.dtype === dtype).map((out) => out.data);
-    const others = outs.filter((out) => out.dtype !== dtype);
+    const targets = [...outs];
     if (outs.length === 0) {
-      const fresh = entry.handleOn(allocate(entry.like.dtype, source.length));
+      const fresh = entry.handleOn(allocate(entry.like.dtype, sizeOf(entry.like.shape)));
       ticket.fresh[freshIndex] = fresh;
-      if (fresh.dtype === dtype) same.push(fresh.data);
-      else others.push(fresh);
+      targets.push(fresh);
     }
+    if (entry.rows !== undefined) return this.#spread(entry, { source, dtype }, targets);
+    const same = targets.filter((out) => out.dtype === dtype).map((out) => out.data);
+    const others = targets.filter((out) => out.dtype !== dtype);
     if (same.length > 0) this.#kernels.copy(source, same);
     for (const out of others) this.#kernels.cast(source, out.data, dtype, out.dtype);
   }
+
+  /** Writes the rows that are held to whole tensors, zeros elsewhere. */
+  #spread(
+    entry: Entry,
+    { source, dtype }: { readonly source: TensorData; readonly dtype: DType },
+    targets: readonly TensorHandle[],
+  ): void {
+    const held = entry.heldPart(source);
+    const ids = entry.rows!.ids();
+    for (const out of targets) {
+      let rows = held;
+      if (out.dtype !== dtype) {
+        rows = allocate(out.dtype, held.length);
+        this.#kernels.cast(held, rows, dtype, out.dtype);
+      }
+      new Uint8Array(out.data.buffer, out.data.byteOffset, out.data.byteLength).fill(0);
+      const rowBytes = entry.rowLength * dtypeInfo(out.dtype).bytes;
+      this.#kernels.scatterRows(rows, ids, out.data, rowBytes);
+    }
+  }
+}
+
+type RowIds = NonNullable<PullPart['rowIds']>;
+
+/** The ids of all rows that `entry` holds, ascending. */
+function heldIds({ rows, like }: Entry): BigInt64Array {
+  if (rows !== undefined) return rows.ascending();
+  const ids = allocate('int64', like.shape[0] ?? 0) as BigInt64Array;
+  setNumbers(ids, Float64Array.from(ids.keys()));
+  return ids;
 }

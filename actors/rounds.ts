@@ -93,8 +93,8 @@ export class Rounds {
   updated(rank: Rank, { update, failure }: Updated): void {
     const entry = this.#pending.get(update);
     if (entry?.pending?.id !== update || entry.pending.runner !== rank) return;
-    const { input, ranks, values } = entry.pending;
-    const failed = this.#context.updates.finish(entry, input, failure);
+    const { open, ranks, values } = entry.pending;
+    const failed = this.#context.updates.finish(entry, open, failure);
     values.end(failed === undefined);
     this.#endPending(entry);
     this.#endRound(entry, ranks, failed);
@@ -250,18 +250,18 @@ export class Rounds {
       const what = `the updater function of ${showKey(entry.key)}`;
       throw members.departed(runner, what, entry.key);
     }
-    const { input, scratch } = updates.start(rule, entry, values);
+    const open = updates.start(rule, entry, values);
     this.#starved.delete(entry);
     const id = ++this.#lastUpdate;
-    entry.pending = { id, runner, ranks, input, values };
+    entry.pending = { id, runner, ranks, open, values };
     this.#pending.set(id, entry);
     send(runner, {
       type: 'update',
       update: id,
       handle,
       key: entry.key,
-      input: entry.handleOn(input),
-      stored: entry.handleOn(scratch),
+      input: entry.handleOn(open.input, open.shape),
+      stored: entry.handleOn(open.scratch, open.shape),
     });
     return false;
   }
@@ -298,8 +298,8 @@ export class Rounds {
   }
 
   #abandon(entry: Entry, failure: Failure): void {
-    const { ranks, input, values } = entry.pending!;
-    this.#context.updates.abandon(entry, input);
+    const { ranks, open, values } = entry.pending!;
+    this.#context.updates.abandon(entry, open);
     values.end(false);
     this.#endPending(entry);
     this.#endRound(entry, ranks, failure);

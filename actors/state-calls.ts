@@ -1,12 +1,13 @@
 import type { CompressionSpec } from '../src/core/compression.js';
-import { computeDtype, type TensorData } from '../src/core/dtypes.js';
+import { computeDtype, dtypeInfo, type TensorData } from '../src/core/dtypes.js';
 import { KVStoreError, showKey } from '../src/core/errors.js';
+import { toNumbers } from '../src/core/int64.js';
 import type { Key } from '../src/core/keys.js';
 import { allocate, type MemoryBudget } from '../src/core/memory.js';
 import { optimizerNamed } from '../src/core/optimizers/registry.js';
 import type { Request } from '../src/core/protocol.js';
 import type { TensorEntry } from '../src/core/safetensors.js';
-import { sameShape, showShape, sizeOf } from '../src/core/shape.js';
+import { sameShape, showShape, sizeOf, type Shape } from '../src/core/shape.js';
 import {
   assertAlike,
   describeStore,
@@ -15,10 +16,11 @@ import {
   type SavedStore,
 } from './checkpoint.js';
 import { byteView, totalBytes, type Checkpoint, type StoredTensor } from './checkpoint-file.js';
-import type { Entry } from './entry.js';
+import type { Entry, HeldTensor } from './entry.js';
 import type { KeyTable } from './key-table.js';
 import type { Pins } from './pins.js';
 import type { RuleKind } from './rule.js';
+import type { StoredRows } from './stored-rows.js';
 import type { UpdateRule } from './update-rule.js';
 
 /** Saving and loading, as requests ask for it. */
@@ -51,6 +53,7 @@ export interface StateContext {
 interface Loaded {
   readonly saved: SavedKey;
   readonly stored: TensorData | undefined;
+  readonly rows: StoredRows | undefined;
   readonly slots: ReadonlyMap<string, TensorData>;
   readonly residuals: ReadonlyMap<string, TensorData>;
 }
@@ -102,9 +105,10 @@ export class StateCalls {
     }
     if (compression !== undefined) this.#context.updates.compression.use(compression);
     const added: Key[] = [];
-    for (const { saved, stored, slots, residuals } of loaded) {
+    for (const { saved, stored, rows, slots, residuals } of loaded) {
       if (!this.#context.keys.has(saved.key)) added.push(saved.key);
-      const entry = this.#put(saved.key, saved.weights!, stored!);
+      const { dtype } = saved.weights!;
+      const entry = this.#put(saved.key, { dtype, shape: shapeOf(saved) }, { data: stored!, rows });
       entry.version = saved.version;
       this.#context.updates.putState(entry, { ...saved, slots });
       this.#context.updates.compression.restore(entry, residuals);
@@ -113,14 +117,15 @@ export class StateCalls {
     if (rule !== undefined) this.#context.ruleChanged();
   }
 
-  #put(key: Key, { dtype, shape }: TensorEntry, stored: TensorData): Entry {
+  #put(key: Key, like: Pick<TensorEntry, 'dtype' | 'shape'>, stored: HeldTensor): Entry {
     const { keys, pins, budget } = this.#context;
-    if (!keys.has(key)) return keys.put(key, { dtype, shape }, stored);
+    if (!keys.has(key)) return keys.put(key, like, stored);
     const entry = keys.find(key);
     // What views hold of the old version stays as it is, and counts until they let it go.
     if (pins.isPinned(entry.stored)) pins.orphan(entry.stored);
     else budget.release(entry.byteLength);
-    entry.stored = stored;
+    entry.stored = stored.data;
+    entry.rows = stored.rows;
     return entry;
   }
 
@@ -135,7 +140,10 @@ export class StateCalls {
     }
     const found = keys.map((saved): [Entry, SavedKey] => {
       const entry = this.#context.keys.find(saved.key);
-      this.#checkSlots(saved, entry.like, rule);
+      const { dtype, shape } = entry.like;
+      assertStorage(saved, entry);
+      const held = saved.indices === undefined ? shape : entry.shapeOf(saved.indices.shape[0]!);
+      this.#checkSlots(saved, { dtype, shape: held }, rule);
       return [entry, saved];
     });
     const loaded = this.#read(
@@ -143,7 +151,9 @@ export class StateCalls {
       keys.map((saved) => ({ ...withoutResiduals(saved), weights: undefined })),
     );
     found.forEach(([entry, saved], i) => {
-      this.#context.updates.putState(entry, { ...saved, slots: loaded[i]!.slots });
+      const { stored, rows, slots } = loaded[i]!;
+      if (stored !== undefined) this.#put(saved.key, entry.like, { data: stored, rows });
+      this.#context.updates.putState(entry, { ...saved, slots });
     });
   }
 
@@ -155,12 +165,15 @@ export class StateCalls {
     }
     this.#checkSlots(saved, weights, rule);
     if (!this.#context.keys.has(key)) return;
-    const { like } = this.#context.keys.find(key);
-    if (like.dtype === weights.dtype && sameShape(like.shape, weights.shape)) return;
+    const entry = this.#context.keys.find(key);
+    assertStorage(saved, entry);
+    const { like } = entry;
+    const shape = shapeOf(saved);
+    if (like.dtype === weights.dtype && sameShape(like.shape, shape)) return;
     throw new KVStoreError(
       'bad_checkpoint',
       `${showKey(key)} expected weights of ${like.dtype} and shape ${showShape(like.shape)}, ` +
-        `got ${weights.dtype} and ${showShape(weights.shape)}`,
+        `got ${weights.dtype} and ${showShape(shape)}`,
       { key },
     );
   }
@@ -180,15 +193,15 @@ export class StateCalls {
     const expected = { dtype: 'float32', length: sizeOf(like.shape) } as const;
     for (const residual of residuals.values()) assertAlike(key, residual, expected);
     for (const [name, slot] of slots) {
-      const length = updates.slotLength(name, like, rule) ?? sizeOf(slot.shape);
+      const length = sizeOf(updates.slotShape(name, like, rule) ?? slot.shape);
       assertAlike(key, slot, { dtype: computeDtype(like.dtype), length });
     }
   }
 
   /** Reads every tensor into memory of the store's budget, or none. */
   #read(checkpoint: Checkpoint, keys: readonly SavedKey[]): Loaded[] {
-    const wanted = keys.flatMap(({ weights, slots, residuals }) => [
-      ...(weights === undefined ? [] : [weights]),
+    const wanted = keys.flatMap(({ key, weights, indices, slots, residuals }) => [
+      ...(weights === undefined ? this.#movedRows(key, indices) : [weights]),
       ...slots.values(),
       ...residuals.values(),
     ]);
@@ -202,16 +215,47 @@ export class StateCalls {
       };
       const readAll = (tensors: ReadonlyMap<string, TensorEntry>): Map<string, TensorData> =>
         new Map([...tensors].map(([name, tensor]) => [name, read(tensor)]));
-      return keys.map((saved) => ({
-        saved,
-        stored: saved.weights && read(saved.weights),
-        slots: readAll(saved.slots),
-        residuals: readAll(saved.residuals),
-      }));
+      return keys.map((saved) => {
+        const rows = saved.indices && this.#context.keys.rowsOf(idsOf(saved, read(saved.indices)));
+        assertRowsOnce(saved, rows);
+        return {
+          saved,
+          rows,
+          stored: saved.weights ? read(saved.weights) : rows && this.#moved(saved.key, rows),
+          slots: readAll(saved.slots),
+          residuals: readAll(saved.residuals),
+        };
+      });
     } catch (error) {
       this.#context.budget.release(bytes);
       throw error;
     }
+  }
+
+  /** What moving the rows of a key takes, when its states are loaded. */
+  #movedRows(key: Key, indices: TensorEntry | undefined): Omit<TensorEntry, 'name'>[] {
+    if (indices === undefined) return [];
+    const entry = this.#context.keys.find(key);
+    return [{ ...indices, dtype: entry.like.dtype, shape: entry.shapeOf(indices.shape[0]!) }];
+  }
+
+  /** The stored rows of a key in the order of `rows`, zeros for those that it does not hold. */
+  #moved(key: Key, rows: StoredRows): TensorData {
+    const entry = this.#context.keys.find(key);
+    const missing = entry.rows!.ids().find((id) => rows.find(BigInt64Array.of(id))[0] === -1n);
+    if (missing !== undefined) {
+      const message = `${showKey(key)} expected states of each row it holds, got none of row ${missing}`;
+      throw new KVStoreError('bad_checkpoint', message, { key });
+    }
+    const { dtype } = entry.like;
+    const moved = allocate(dtype, rows.size * entry.rowLength);
+    const [from, to] = [byteView(entry.stored), byteView(moved)];
+    const rowBytes = entry.rowLength * dtypeInfo(dtype).bytes;
+    for (const [i, position] of toNumbers(entry.rows!.find(rows.ids())).entries()) {
+      const at = position * rowBytes;
+      if (position >= 0) to.set(from.subarray(at, at + rowBytes), i * rowBytes);
+    }
+    return moved;
   }
 
   #ruleOf({
@@ -227,6 +271,37 @@ export class StateCalls {
     const message = `${type}OptimizerStates expected setOptimizer to be called before`;
     throw new KVStoreError('no_optimizer', message);
   }
+}
+
+/** The shape of the whole tensor of a key. */
+function shapeOf({ weights, rowCount }: SavedKey): Shape {
+  const { shape } = weights!;
+  return rowCount === undefined ? shape : [rowCount, ...shape.slice(1)];
+}
+
+/** Throws `bad_checkpoint` where the file has rows of another tensor, or of a dense one. */
+function assertStorage({ key, rowCount }: SavedKey, { rows, like }: Entry): void {
+  const expected = rows && like.shape[0];
+  if (rowCount === expected) return;
+  const show = (count: number | undefined): string =>
+    count === undefined ? 'dense' : `row-sparse of ${count} rows`;
+  const message = `${showKey(key)} expected to be ${show(expected)}, got ${show(rowCount)}`;
+  throw new KVStoreError('bad_checkpoint', message, { key });
+}
+
+/** `data`, the indices of a key, as row ids. Throws `bad_checkpoint` for one that is no row. */
+function idsOf({ key, rowCount }: SavedKey, data: TensorData): BigInt64Array {
+  const ids = data as BigInt64Array;
+  const wrong = ids.find((id) => id < 0n || id >= BigInt(rowCount!));
+  if (wrong === undefined) return ids;
+  const message = `${showKey(key)} expected row ids from 0 up to ${rowCount! - 1}, got ${wrong}`;
+  throw new KVStoreError('bad_checkpoint', message, { key });
+}
+
+function assertRowsOnce({ key, indices }: SavedKey, rows: StoredRows | undefined): void {
+  if (rows === undefined || rows.size === indices!.shape[0]) return;
+  const message = `${showKey(key)} expected each row id once, got one twice`;
+  throw new KVStoreError('bad_checkpoint', message, { key });
 }
 
 function withoutResiduals(saved: SavedKey): SavedKey {

@@ -7,18 +7,19 @@ import {
   type Counters,
 } from '../src/core/optimizers/optimizer.js';
 import { isRowSparse, type CoordinatorOptions, type WireTensor } from '../src/core/protocol.js';
-import { sizeOf } from '../src/core/shape.js';
+import { sizeOf, type Shape } from '../src/core/shape.js';
 import { Tensor, type TensorHandle } from '../src/core/tensor.js';
 import { runUpdater } from '../src/core/updaters.js';
 import type { Kernels } from '../native/kernels.js';
 import { callFactor, nextLossScale, spansCall, type RoundInputs } from './call-scale.js';
 import { Compression, type RoundValues } from './compression.js';
-import type { Entry, PushPart } from './entry.js';
+import type { Entry, OpenUpdate, PushPart } from './entry.js';
 import { FiniteGuard } from './finite-guard.js';
 import { OptimizerUpdate } from './optimizer-update.js';
 import type { Pins } from './pins.js';
 import type { Rule, RuleKind } from './rule.js';
 import { RowSums } from './row-sums.js';
+import { SparseUpdates } from './sparse-updates.js';
 import { runWithin } from './time-limit.js';
 import { Workspace, type Purpose } from './workspace.js';
 
@@ -33,6 +34,7 @@ export class UpdateRule {
   readonly #workspace: Workspace;
   readonly #optimizers: OptimizerUpdate;
   readonly #rowSums: RowSums;
+  readonly #sparse: SparseUpdates;
   readonly #guard: FiniteGuard;
   readonly #updaterTimeoutMs: number;
   readonly #changed: () => void;
@@ -50,6 +52,7 @@ export class UpdateRule {
     this.#workspace = new Workspace(budget);
     this.compression = new Compression(kernels, this.#workspace, compression);
     this.#rowSums = new RowSums(kernels, this.#workspace);
+    this.#sparse = new SparseUpdates(kernels, this.#workspace);
     this.#optimizers = new OptimizerUpdate(kernels, this.#workspace);
     this.#guard = new FiniteGuard(kernels, this.#workspace, guard === 'finite');
     this.#updaterTimeoutMs = updaterTimeoutMs;
@@ -109,13 +112,13 @@ export class UpdateRule {
     entry.counters = counters;
   }
 
-  /** Elements of a slot under `rule`; undefined for one that it does not have. */
-  slotLength(
+  /** The shape of a slot under `rule`; undefined for one that it does not have. */
+  slotShape(
     name: string,
     like: Pick<TensorHandle, 'dtype' | 'shape'>,
     rule: RuleKind,
-  ): number | undefined {
-    return rule.kind === 'optimizer' ? this.#optimizers.slotLength(name, like, rule) : undefined;
+  ): Shape | undefined {
+    return rule.kind === 'optimizer' ? this.#optimizers.slotShape(name, like, rule) : undefined;
   }
 
   /**
@@ -168,44 +171,47 @@ export class UpdateRule {
     }
   }
 
-  /** The sum of a round, and a copy of the stored tensor that a device's updater may edit. */
-  start(
-    rule: Rule,
-    entry: Entry,
-    values: RoundValues,
-  ): { readonly input: TensorData; readonly scratch: TensorData } {
+  /**
+   * The sum of a round, and a copy of the stored tensor that an updater may edit; of a key stored
+   * row-sparse those rows that were pushed.
+   */
+  start(rule: Rule, entry: Entry, values: RoundValues): OpenUpdate {
     this.#prepare(entry, rule);
+    if (entry.rows !== undefined) return this.#sparse.open(entry, values);
     const input = this.#workspace.take(bufferOf(entry, 'the sum'));
     const scratch = entry.spare!;
     this.#sumInto(entry, values, input);
     this.#kernels.copy(entry.stored, [scratch]);
-    return { input, scratch };
+    return { shape: entry.like.shape, input, scratch };
   }
 
   /**
    * The edited copy becomes the stored tensor, or is given up when the updater failed, or when the
    * store's guard refuses it. Returns the failure, if there is one.
    */
-  finish(entry: Entry, input: TensorData, failure: Failure | undefined): Failure | undefined {
+  finish(entry: Entry, open: OpenUpdate, failure: Failure | undefined): Failure | undefined {
     if (failure !== undefined) {
-      this.abandon(entry, input);
+      this.abandon(entry, open);
       return failure;
     }
-    this.#workspace.give(bufferOf(entry, 'the sum'), input);
     try {
-      this.#guard.check(entry, entry.spare!);
+      this.#guard.check(entry, open.scratch);
+      if (open.rows === undefined) this.#swap(entry);
+      else this.#sparse.commit(entry, open);
+      return undefined;
     } catch (error) {
       return toFailure(error);
+    } finally {
+      if (open.rows === undefined) this.#workspace.give(bufferOf(entry, 'the sum'), open.input);
+      else this.abandon(entry, open);
     }
-    this.#swap(entry);
-    return undefined;
   }
 
   /** Gives up an update: what an updater left open may still write its buffers, so they are gone. */
-  abandon(entry: Entry, input: TensorData): void {
+  abandon(entry: Entry, { input, scratch, rows }: OpenUpdate): void {
     this.#workspace.release(input);
-    this.#workspace.release(entry.spare!);
-    entry.spare = undefined;
+    this.#workspace.release(scratch);
+    if (rows === undefined) entry.spare = undefined;
   }
 
   /** What a pull of the average reads. Throws `bad_argument` where there is none. */
@@ -215,6 +221,10 @@ export class UpdateRule {
 
   /** The sum replaces the stored tensor: in place, if no view and no guard looks at it. */
   #assign(entry: Entry, values: RoundValues): void {
+    if (entry.rows !== undefined) {
+      this.#guard.check(entry, values.inputs[0]!);
+      return this.#sparse.replace(entry, values);
+    }
     const aside = this.#guard.watches(entry) || this.#pins.isPinned(entry.stored);
     if (aside) this.#prepareSpare(entry);
     this.#sumInto(entry, values, aside ? entry.spare! : entry.stored);
@@ -233,6 +243,7 @@ export class UpdateRule {
     this.#detach(entry);
     const update = (sum: Omit<RoundValues, 'end'>): void =>
       this.#guard.protect(entry, () => this.#optimizers.apply(entry, rule, sum, factor));
+    if (entry.rows !== undefined) return this.#optimiseRows(rule, entry, values, update);
     if (values.rows === undefined || this.#optimizers.isLazy(entry, rule)) return update(values);
     const sum = this.#workspace.take(bufferOf(entry, 'the sum'));
     try {
@@ -241,6 +252,26 @@ export class UpdateRule {
     } finally {
       this.#workspace.give(bufferOf(entry, 'the sum'), sum);
     }
+  }
+
+  /** The optimizer updates the rows that were pushed, or all that are held. */
+  #optimiseRows(
+    rule: Rule & { readonly kind: 'optimizer' },
+    entry: Entry,
+    { inputs, rows: ids }: RoundValues,
+    update: (sum: Omit<RoundValues, 'end'>) => void,
+  ): void {
+    const slotLength = (name: string, shape: Shape): number =>
+      sizeOf(this.slotShape(name, { dtype: entry.like.dtype, shape }, rule) ?? [0]);
+    this.#sparse.withRows(entry, ids!, slotLength, (positions) => {
+      if (this.#optimizers.isLazy(entry, rule)) return update({ inputs, rows: positions });
+      const sum = this.#sparse.spread(entry, inputs[0]!, positions);
+      try {
+        update({ inputs: [sum] });
+      } finally {
+        this.#workspace.release(sum);
+      }
+    });
   }
 
   /** Writes the sum of a round to `out`, as a whole tensor. */
@@ -253,18 +284,18 @@ export class UpdateRule {
   }
 
   #applyModule(rule: Rule & { readonly kind: 'module' }, entry: Entry, values: RoundValues): void {
-    const { input, scratch } = this.start(rule, entry, values);
+    const open = this.start(rule, entry, values);
     let failure: Failure | undefined;
     try {
-      const sum = Tensor.fromHandle(entry.handleOn(input));
-      const stored = Tensor.fromHandle(entry.handleOn(scratch));
+      const sum = Tensor.fromHandle(entry.handleOn(open.input, open.shape));
+      const stored = Tensor.fromHandle(entry.handleOn(open.scratch, open.shape));
       runWithin(this.#updaterTimeoutMs, entry.key, () =>
         runUpdater(rule.updater, entry.key, sum, stored),
       );
     } catch (error) {
       failure = toFailure(error, 'updater_error');
     }
-    failure = this.finish(entry, input, failure);
+    failure = this.finish(entry, open, failure);
     if (failure !== undefined) throw fromFailure(failure);
   }
 
@@ -286,6 +317,7 @@ export class UpdateRule {
   }
 
   #prepareSpare(entry: Entry): void {
+    if (entry.rows !== undefined) return;
     entry.spare ??= this.#workspace.reserve(bufferOf(entry, 'the update buffer'));
   }
 

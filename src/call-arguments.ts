@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { KVStoreError, show, showKey } from './core/errors.js';
 import type { Group, Key, Value } from './core/keys.js';
 import type { OptimizerSpec } from './core/optimizers/optimizer.js';
-import type { RowIds } from './core/row-ids.js';
+import { rowIdList, type RowIds } from './core/row-ids.js';
 import { assertOptions, isPlainObject } from './core/options.js';
 import type { AnyTensor } from './core/tensor.js';
 
@@ -49,9 +49,17 @@ export function filePath(path: unknown, method: string): string {
 
 /** Options of `pullRows`. */
 export interface RowOptions extends PushOptions {
-  readonly rowIds: RowIds;
-  /** Where to write: a tensor of as many rows as there are unique ids. */
+  /** Which rows; left out: those that the key holds. */
+  readonly rowIds?: RowIds;
+  /** Where to write: a tensor of as many rows as there are unique ids, which have to be given. */
   readonly out?: AnyTensor;
+}
+
+/** The rows that `pullRows` is to give. Throws `row_id_out_of_range`, `bad_argument`. */
+export function askedRows({ rowIds, out }: RowOptions): BigInt64Array | 'held' {
+  if (rowIds !== undefined) return rowIdList(rowIds, Number.MAX_SAFE_INTEGER);
+  if (out === undefined) return 'held';
+  throw new KVStoreError('bad_argument', 'pullRows expected rowIds where there is out, got none');
 }
 
 /** Options of a pull that gives views. */

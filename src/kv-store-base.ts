@@ -35,7 +35,7 @@ export abstract class KVStoreBase implements AsyncDisposable {
   abstract pull(keys: Keys, options?: PullOptions): Promise<Tensors>;
 
   /** Some rows of a key. */
-  async pullRows(_key: Key, _options: RowOptions): Promise<RowSparseTensor | AnyTensor> {
+  async pullRows(_key: Key, _options?: RowOptions): Promise<RowSparseTensor | AnyTensor> {
     throw this.#unsupported('pullRows');
   }
 

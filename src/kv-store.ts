@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import type { Plane } from '../actors/plane.js';
 import {
+  askedRows,
   checkCall,
   checkPull,
   filePath,
@@ -19,12 +20,20 @@ import {
 import { hasCapability, type Capability } from './core/capabilities.js';
 import { compressionSpec, type CompressionOptions } from './core/compression.js';
 import { KVStoreError } from './core/errors.js';
-import { assertKey, groupByKey, keyList, onePerKey, type Group, type Key } from './core/keys.js';
+import {
+  assertKey,
+  groupByKey,
+  keyList,
+  onePerKey,
+  type Group,
+  type Key,
+  type Value,
+} from './core/keys.js';
 import { optimizerNamed } from './core/optimizers/registry.js';
 import { plainOptions, type OptimizerSpec } from './core/optimizers/optimizer.js';
 import type { RequestBody } from './core/protocol.js';
 import { Tensor, type AnyTensor, type TensorHandle } from './core/tensor.js';
-import { rowIdList, type RowIds } from './core/row-ids.js';
+import type { RowIds } from './core/row-ids.js';
 import { RowSparseTensor, type RowSparseHandle } from './core/row-sparse.js';
 import type { TensorView } from './core/tensor-view.js';
 import type { Updater } from './core/updaters.js';
@@ -104,11 +113,11 @@ export class KVStore extends KVStoreBase {
   }
 
   /**
-   * Copies a value in under each new key; a list is all or nothing. Among workers rank 0's values
-   * count. Rejects with `duplicate_key`, `bad_key_type`, `mixed_key_types`, `length_mismatch`,
+   * Copies a value in under each new key; a list is all or nothing. A row-sparse value makes a key
+   * that holds only rows which were pushed to it. Among workers rank 0's values count. Rejects with `duplicate_key`, `bad_key_type`, `mixed_key_types`, `length_mismatch`,
    * `memory_limit`.
    */
-  init(keys: Keys, values: AnyTensor | readonly AnyTensor[]): Promise<void> {
+  init(keys: Keys, values: Value | readonly Value[]): Promise<void> {
     return this.#call(async () => {
       await this.#request({ type: 'init', values: this.#initGroups(keys, values) });
     });
@@ -165,21 +174,21 @@ export class KVStore extends KVStoreBase {
   /**
    * The rows `rowIds` of a key as a row-sparse tensor, or written to `out`, of shape [n, ...] with n
    * unique ids. Ids come in any order and shape, duplicates included; they are made unique and
-   * ascending. Rejects with `row_id_out_of_range`, `unknown_key`, `shape_mismatch`.
+   * ascending. Without `rowIds` the rows that the key holds: all of a dense one. Rejects with `row_id_out_of_range`, `unknown_key`, `shape_mismatch`.
    */
   override pullRows(
     key: Key,
-    options: { readonly rowIds: RowIds } & PushOptions,
+    options?: { readonly rowIds?: RowIds } & PushOptions,
   ): Promise<RowSparseTensor>;
   override pullRows<Out extends AnyTensor>(
     key: Key,
     options: { readonly rowIds: RowIds; readonly out: Out } & PushOptions,
   ): Promise<Out>;
-  override pullRows(key: Key, options: RowOptions): Promise<RowSparseTensor | AnyTensor> {
+  override pullRows(key: Key, options: RowOptions = {}): Promise<RowSparseTensor | AnyTensor> {
     return this.#call(async () => {
       const order = checkCall(options, ['rowIds', 'out'], 'pullRows');
-      const rowIds = rowIdList(options.rowIds, Number.MAX_SAFE_INTEGER);
       const { out } = options;
+      const rowIds = askedRows(options);
       assertKey(key);
       const pull = out === undefined ? [{ key, tensors: [] }] : this.#outs(key, out);
       const { fresh } = await this.#request({ type: 'pullRows', pull, rowIds, ...order });
@@ -195,18 +204,15 @@ export class KVStore extends KVStoreBase {
    */
   pushpull<Out extends Tensors>(
     keys: Keys,
-    values: Tensors,
+    values: Values,
     options: { readonly out: Out } & PushOptions,
   ): Promise<Out>;
-  pushpull<Values extends Tensors>(
-    keys: Keys,
-    values: Values,
-    options?: PushOptions,
-  ): Promise<Values>;
-  pushpull(keys: Keys, values: Tensors, options: PullOptions = {}): Promise<Tensors> {
+  pushpull<Given extends Tensors>(keys: Keys, values: Given, options?: PushOptions): Promise<Given>;
+  pushpull(keys: Keys, values: Values, options: PullOptions = {}): Promise<Tensors> {
     return this.#call(async () => {
       const order = checkCall(options, ['out'], 'pushpull');
-      const out = options.out ?? values;
+      // Row-sparse values without outs are refused as outs.
+      const out = options.out ?? (values as Tensors);
       const push = this.#values(keys, values);
       const pull = this.#outs(keys, out);
       await this.#request({ type: 'pushpull', push, pull, ...order });
@@ -219,7 +225,7 @@ export class KVStore extends KVStoreBase {
   /** `init`, then a pull to every out. Rejects as they do. */
   broadcast<Out extends Tensors>(
     keys: Keys,
-    values: AnyTensor | readonly AnyTensor[],
+    values: Value | readonly Value[],
     options: { readonly out: Out } & PushOptions,
   ): Promise<Out> {
     return this.#call(async () => {
@@ -374,7 +380,7 @@ export class KVStore extends KVStoreBase {
     return this.#plane.request(body);
   }
 
-  #initGroups(keys: Keys, values: AnyTensor | readonly AnyTensor[]): Group<AnyTensor>[] {
+  #initGroups(keys: Keys, values: Value | readonly Value[]): Group[] {
     const one = onePerKey(keys, values);
     const groups = one.keys.map((key, i) => ({ key, tensors: [one.values[i]!] }));
     return onDevices(groups, this.#identity.devices);

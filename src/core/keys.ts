@@ -68,8 +68,8 @@ export function groupByKey(
 /** One tensor per key, for `init` and `broadcast`. Throws as `groupByKey` does. */
 export function onePerKey(
   keys: Key | readonly Key[],
-  values: AnyTensor | readonly AnyTensor[],
-): { readonly keys: readonly Key[]; readonly values: readonly AnyTensor[] } {
+  values: Value | readonly Value[],
+): { readonly keys: readonly Key[]; readonly values: readonly Value[] } {
   const list = keyList(keys);
   const perKey: readonly unknown[] = Array.isArray(keys)
     ? listOf(values, list.length, 'values')
@@ -77,7 +77,7 @@ export function onePerKey(
   const checked = list.map((key, i) => {
     const value = perKey[i];
     if (value instanceof TensorView) return elementsOf(value, key, 'values');
-    if (value instanceof Tensor) return value as AnyTensor;
+    if (value instanceof Tensor || value instanceof RowSparseTensor) return value as Value;
     const message = `${showKey(key)} expected the value to be one tensor, got ${show(value)}`;
     throw new KVStoreError('bad_argument', message, { key });
   });

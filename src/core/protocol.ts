@@ -48,7 +48,7 @@ interface Prioritised {
 
 /** What a device can ask for. */
 export type RequestBody =
-  | { readonly type: 'init'; readonly values: readonly WireGroup<TensorHandle>[] }
+  | { readonly type: 'init'; readonly values: readonly WireGroup[] }
   | (Prioritised & { readonly type: 'push'; readonly push: readonly WireGroup[] })
   | (Prioritised & {
       readonly type: 'pull';
@@ -58,11 +58,11 @@ export type RequestBody =
       /** Views are asked for, instead of copies; there are no outs then. */
       readonly view?: boolean;
     })
-  /** The rows `rowIds`, ascending and unique, of one key. */
+  /** The rows `rowIds`, ascending and unique, of one key, or all that it holds. */
   | (Prioritised & {
       readonly type: 'pullRows';
       readonly pull: readonly WireGroup<TensorHandle>[];
-      readonly rowIds: BigInt64Array;
+      readonly rowIds: BigInt64Array | 'held';
     })
   | (Prioritised & {
       readonly type: 'pushpull';
@@ -71,7 +71,7 @@ export type RequestBody =
     })
   | (Prioritised & {
       readonly type: 'broadcast';
-      readonly values: readonly WireGroup<TensorHandle>[];
+      readonly values: readonly WireGroup[];
       readonly pull: readonly WireGroup<TensorHandle>[];
     })
   | { readonly type: 'setUpdater'; readonly updater: UpdaterSource }

@@ -71,11 +71,18 @@ export class RowIndex {
     return absent;
   }
 
+  /** Takes out the ids of the slots from `size` on: those that were added last. */
+  truncate(size: number): void {
+    if (size >= this.#size) return;
+    this.#size = size;
+    this.#rebuild(this.#ids.length);
+  }
+
   #slotFor(low: number, high: number): number {
     let at = probe(this.#table, this.#words, low, high);
     if (this.#table[at] !== 0) return this.#table[at]! - 1;
     if (this.#size === this.#ids.length) {
-      this.#grow();
+      this.#rebuild(2 * this.#size);
       at = probe(this.#table, this.#words, low, high);
     }
     const slot = this.#size;
@@ -86,9 +93,10 @@ export class RowIndex {
     return slot;
   }
 
-  #grow(): void {
-    const ids = new BigInt64Array(2 * this.#ids.length);
-    ids.set(this.#ids);
+  /** A table with room for `room` ids, of those that are present. */
+  #rebuild(room: number): void {
+    const ids = new BigInt64Array(room);
+    ids.set(this.#ids.subarray(0, this.#size));
     const words = wordsOf(ids);
     const table = new Int32Array(2 * ids.length);
     for (let slot = 0; slot < this.#size; slot++) {

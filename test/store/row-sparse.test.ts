@@ -145,7 +145,7 @@ onEveryPlane('S14: ids that are no rows are refused, and change nothing', async 
   });
   await rejects(t, kv.pullRows('x', { rowIds: [0] }), { code: 'unknown_key', key: 'x' });
   await rejects(t, kv.pullRows('w', { rowIds: ['1'] as never }), { code: 'bad_argument' });
-  await rejects(t, kv.pullRows('w', undefined as never), { code: 'bad_argument' });
+  await rejects(t, kv.pullRows('w', null as never), { code: 'bad_argument' });
   await rejects(t, kv.pullRows('w', { rowIds: [0, 1], out: zeros([3, 2]) }), {
     code: 'shape_mismatch',
     key: 'w',
@@ -170,7 +170,6 @@ onEveryPlane('V3: values that do not fit are refused, and change nothing', async
   const doubles = rowSparse({ shape, indices: [1], rows: [[1, 1]], dtype: 'float64' });
   await rejects(t, kv.push('w', doubles), { code: 'dtype_mismatch', key: 'w' });
   await rejects(t, kv.pull('w', { out: value as never }), { code: 'bad_argument', key: 'w' });
-  await rejects(t, kv.init('s', value as never), { code: 'bad_argument', key: 's' });
   t.deepEqual((await kv.pull('w')).toArray(), ones(shape).toArray());
   t.true(kv.isCapable('row_sparse'));
   const device = await open('device');
