@@ -1,4 +1,5 @@
 import type { Key } from '../src/core/keys.js';
+import { customOf } from '../src/core/optimizers/custom.js';
 import { plainOptions } from '../src/core/optimizers/optimizer.js';
 import type { FromCoordinator, Rank } from '../src/core/protocol.js';
 import type { Members } from './members.js';
@@ -25,7 +26,8 @@ export class Announcements {
       rule.kind === 'optimizer'
         ? { name: rule.optimizer.name, options: plainOptions(rule.options) }
         : {};
-    this.#tell({ type: 'optimizer', ...set });
+    const custom = rule.kind === 'optimizer' ? customOf(rule.optimizer)?.spec : undefined;
+    this.#tell({ type: 'optimizer', ...set, ...(custom && { custom }) });
   }
 
   #tell(message: FromCoordinator): void {

@@ -5,7 +5,7 @@ import { BindingTable, type BoundMessage } from './bindings.js';
 import { checkpointFiles } from './checkpoint-file.js';
 import { Coordinator } from './coordinator.js';
 import { DeadlineClock } from './deadline-clock.js';
-import { loadUpdater } from './updater-module.js';
+import { loadModule } from './module-loader.js';
 
 /** The control plane of a coordinator thread: what its supervisor can ask of it. */
 export interface CoordinatorControl {
@@ -41,7 +41,7 @@ export function hostCoordinator(options: CoordinatorOptions): CoordinatorControl
       if (batch) batch.push(message);
       else outboxes.set(to, [message]);
     },
-    loadUpdater: (url, loaded) => void loadUpdater(url, loaded).then(() => flush()),
+    loadModule: (kind, url, loaded) => void loadModule(kind, url, loaded).then(() => flush()),
     files: checkpointFiles,
   });
   const clock = new DeadlineClock(coordinator, () => flush());

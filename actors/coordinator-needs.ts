@@ -1,6 +1,5 @@
 import type { Failure } from '../src/core/errors.js';
 import type { FromCoordinator, Rank } from '../src/core/protocol.js';
-import type { Updater } from '../src/core/updaters.js';
 import type { Kernels } from '../native/kernels.js';
 import type { CheckpointFiles } from './state-calls.js';
 
@@ -9,10 +8,13 @@ export interface CoordinatorHost {
   readonly kernels: Kernels;
   /** Sends to a device; a message to one that is gone is dropped. */
   send(to: Rank, message: FromCoordinator): void;
-  /** Imports an updater module, then calls `loaded` with its default export or the failure. */
-  loadUpdater(url: string, loaded: (outcome: LoadedUpdater) => void): void;
+  /** Imports a user's module, then calls `loaded` with its default export or the failure. */
+  loadModule(kind: ModuleKind, url: string, loaded: (outcome: LoadedModule) => void): void;
   readonly files: CheckpointFiles;
 }
 
-/** What came of loading an updater module. */
-export type LoadedUpdater = { readonly updater: Updater } | { readonly failure: Failure };
+/** What a user's module is for: its default export is a function, or a class with `update`. */
+export type ModuleKind = 'updater' | 'optimizer';
+
+/** What came of loading a module. */
+export type LoadedModule = { readonly exported: unknown } | { readonly failure: Failure };

@@ -1,22 +1,21 @@
 import { fromFailure, KVStoreError, showKey, toFailure, type Failure } from '../src/core/errors.js';
 import { MemoryBudget } from '../src/core/memory.js';
-import { optimizerNamed } from '../src/core/optimizers/registry.js';
 import type { CoordinatorOptions, Rank, Request, ToCoordinator } from '../src/core/protocol.js';
 import type { Consistency } from '../src/core/types.js';
 import type { Actor } from './actor.js';
 import { Announcements } from './announcements.js';
 import { Collective } from './collective.js';
-import type { CoordinatorHost, LoadedUpdater } from './coordinator-needs.js';
+import type { CoordinatorHost } from './coordinator-needs.js';
 import type { Entry, EntryTicket } from './entry.js';
 import { KeyTable } from './key-table.js';
 import { Members } from './members.js';
 import { Pins } from './pins.js';
 import { Pulls } from './pulls.js';
 import { Rounds, timedOut } from './rounds.js';
+import { Settings } from './settings.js';
 import { StatusBlock } from './status.js';
 import { StateCalls, type StateRequest } from './state-calls.js';
 import { Ticket, type CallRequest } from './ticket.js';
-import type { RuleKind } from './rule.js';
 import { UpdateRule } from './update-rule.js';
 
 /**
@@ -31,6 +30,7 @@ export class Coordinator implements Actor<ToCoordinator> {
   readonly #announce: Announcements;
   readonly #updates: UpdateRule;
   readonly #keys: KeyTable;
+  readonly #settings: Settings;
   readonly #rounds: Rounds;
   /** What waits for other devices before it starts: inits, settings, barriers. */
   readonly #collective: Collective;
@@ -54,6 +54,11 @@ export class Coordinator implements Actor<ToCoordinator> {
     const changed = (): void => this.#announce.rule(this.#updates.rule);
     const context = { budget: this.#budget, pins: this.#pins, changed };
     this.#updates = new UpdateRule(host.kernels, context, options);
+    this.#settings = new Settings({
+      host,
+      hold: (ticket) => this.#collective.hold(ticket),
+      resume: (ticket, failure, goOn) => this.#resume(ticket, failure, goOn),
+    });
     this.#keys = new KeyTable(this.#budget, host.kernels.findRows);
     this.#rounds = new Rounds({
       members: this.#members,
@@ -70,6 +75,7 @@ export class Coordinator implements Actor<ToCoordinator> {
       budget: this.#budget,
       pins: this.#pins,
       files: host.files,
+      optimizers: this.#settings.optimizers,
       keysAdded: (keys) => this.#announce.keys(keys),
       ruleChanged: () => this.#announce.rule(this.#updates.rule),
     });
@@ -130,14 +136,14 @@ export class Coordinator implements Actor<ToCoordinator> {
     this.#goOn();
   }
 
-  /** Ends a loading that `CoordinatorHost.loadUpdater` began. */
-  #moduleLoaded(ticket: EntryTicket, outcome: LoadedUpdater): void {
+  /** Ends a wait for modules: goes on with the request, or fails it. */
+  #resume(ticket: EntryTicket, failure: Failure | undefined, goOn: () => void): void {
     if (!this.#open.has(ticket)) return;
-    if ('failure' in outcome) {
-      this.#fail(ticket, fromFailure(outcome.failure));
-    } else {
-      this.#use({ kind: 'module', updater: outcome.updater });
-      this.#configured(ticket);
+    try {
+      if (failure !== undefined) throw fromFailure(failure);
+      goOn();
+    } catch (error) {
+      this.#fail(ticket, error);
     }
     this.#goOn();
   }
@@ -189,7 +195,9 @@ export class Coordinator implements Actor<ToCoordinator> {
       case 'save':
       case 'load':
         this.#collective.hold(ticket);
-        return void this.#stateCalls.add(ticket);
+        return this.#settings.withOptimizers(ticket, request.modules, () =>
+          this.#stateCalls.add(ticket),
+        );
       case 'barrier':
         return this.#collective.arrive(ticket, (done) => this.#answer(done, undefined));
     }
@@ -241,30 +249,18 @@ export class Coordinator implements Actor<ToCoordinator> {
     }
     if (request.type === 'setCompression') {
       this.#updates.compression.use(request.compression);
-    } else if (request.type === 'setOptimizer') {
-      const optimizer = optimizerNamed(request.optimizer.name);
-      const options = optimizer.resolve(request.optimizer.options);
-      this.#use({ kind: 'optimizer', optimizer, options });
-    } else if (request.updater.kind === 'module') {
-      this.#collective.hold(ticket);
-      return this.#host.loadUpdater(request.updater.url, (outcome) =>
-        this.#moduleLoaded(ticket, outcome),
-      );
-    } else {
-      const { updater } = request;
-      this.#use(updater.kind === 'caller' ? { ...updater, rank: ticket.rank } : updater);
+      return this.#configured(ticket);
     }
-    this.#configured(ticket);
+    this.#settings.ruleOf(ticket, request, (rule) => {
+      this.#updates.use(rule, this.#keys.entries());
+      this.#announce.rule(this.#updates.rule);
+      this.#configured(ticket);
+    });
   }
 
   #configured(ticket: EntryTicket): void {
     this.#answer(ticket, undefined);
     this.#collective.configured(ticket, undefined);
-  }
-
-  #use(rule: RuleKind): void {
-    this.#updates.use(rule, this.#keys.entries());
-    this.#announce.rule(this.#updates.rule);
   }
 
   #timeoutOf(ticket: EntryTicket): KVStoreError {

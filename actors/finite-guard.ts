@@ -44,10 +44,11 @@ export class FiniteGuard {
 
   /**
    * Runs an update that changes the stored tensor of `entry`, its slots and counters in place. When
-   * it throws or leaves the stored tensor other than finite, all are as before, and this throws.
+   * it throws or leaves the stored tensor other than finite, all are as before, and this throws. With
+   * `mayThrow` also where versions are not looked at.
    */
-  protect(entry: Entry, update: () => void): void {
-    if (!this.watches(entry)) return update();
+  protect(entry: Entry, update: () => void, mayThrow = false): void {
+    if (!mayThrow && !this.watches(entry)) return update();
     const changed = [entry.stored, ...entry.slots.values()].map(bytesOf);
     const copies = this.#room(entry, changed);
     changed.forEach((bytes, i) => this.#kernels.copy(bytes, [copies[i]!]));
@@ -76,7 +77,7 @@ export class FiniteGuard {
     if (this.#copy === undefined || this.#copy.byteLength < wanted) {
       this.release();
       const { key } = entry;
-      const what = `what guard: "finite" keeps of ${showKey(key)}`;
+      const what = `the copy to put back of ${showKey(key)}`;
       const length = Math.ceil(wanted / 8);
       this.#copy = this.#workspace.reserve({ dtype: 'float64', length, what, key });
     }

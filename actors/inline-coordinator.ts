@@ -5,7 +5,7 @@ import { Coordinator } from './coordinator.js';
 import { DeadlineClock } from './deadline-clock.js';
 import { InlineRunner } from './inline-runner.js';
 import type { Link } from './link.js';
-import { loadUpdater } from './updater-module.js';
+import { loadModule } from './module-loader.js';
 
 /**
  * The coordinator on the caller's own thread, for stores that want no hop and for tests, which can
@@ -24,7 +24,7 @@ export class InlineCoordinator {
     this.#actor = new Coordinator(options, {
       kernels,
       send: (to, message) => this.#runner.deliver(to, message),
-      loadUpdater: (url, loaded) => void loadUpdater(url, loaded),
+      loadModule: (kind, url, loaded) => void loadModule(kind, url, loaded),
       files: checkpointFiles,
     });
     this.#clock = new DeadlineClock(this.#actor);

@@ -1,5 +1,6 @@
 import { computeDtype, dtypeInfo, isHalf, type TensorData } from '../src/core/dtypes.js';
 import { KVStoreError, showKey } from '../src/core/errors.js';
+import { customOf } from '../src/core/optimizers/custom.js';
 import type { FloatData } from '../src/core/optimizers/kernel.js';
 import { scratchLength } from '../src/core/optimizers/kernels.js';
 import {
@@ -12,6 +13,7 @@ import { sizeOf, type Shape } from '../src/core/shape.js';
 import type { TensorHandle } from '../src/core/tensor.js';
 import type { Kernels } from '../native/kernels.js';
 import type { RoundValues } from './compression.js';
+import { CustomUpdates } from './custom-update.js';
 import type { Entry } from './entry.js';
 import type { Rule } from './rule.js';
 import type { Workspace } from './workspace.js';
@@ -26,10 +28,12 @@ const emaSlot = 'ema';
 export class OptimizerUpdate {
   readonly #kernels: Kernels;
   readonly #workspace: Workspace;
+  readonly #custom: CustomUpdates;
 
-  constructor(kernels: Kernels, workspace: Workspace) {
+  constructor(kernels: Kernels, workspace: Workspace, updaterTimeoutMs: number) {
     this.#kernels = kernels;
     this.#workspace = workspace;
+    this.#custom = new CustomUpdates(kernels, workspace, updaterTimeoutMs);
   }
 
   /**
@@ -65,6 +69,23 @@ export class OptimizerUpdate {
     // Buffers of a key stored row-sparse have room for more rows than are held.
     const slot = (name: string, slotShape = shape): FloatData | undefined =>
       entry.slots.get(name)?.subarray(0, sizeOf(slotShape)) as FloatData | undefined;
+    const { key, count: before } = entry;
+    const own = optimizer.slots(options, shape);
+    const custom = customOf(optimizer);
+    if (custom !== undefined) {
+      const { lr, wd, count } = momentOf(options, { key, shape, count: before, counters: {} });
+      this.#custom.run(entry, custom.update!, {
+        inputs,
+        master: slot(masterSlot),
+        average: slot(emaSlot),
+        slots: Object.fromEntries(own.map(({ name }) => [name, slot(name)!])),
+        options,
+        factor,
+        moment: { lr, wd, count },
+      });
+      entry.count += 1;
+      return;
+    }
     const step = this.#stepOf(entry, rule);
     this.#kernels.step(step.kernel.name, {
       dtype,
@@ -73,7 +94,7 @@ export class OptimizerUpdate {
       rows,
       stored: entry.heldPart(entry.stored),
       master: slot(masterSlot),
-      slots: optimizer.slots(options, shape).map((each) => slot(each.name, each.shape)!),
+      slots: own.map((each) => slot(each.name, each.shape)!),
       scratch: this.#scratch(entry, rule, step),
       average: slot(emaSlot),
       hyper: hyperOf(options, step, factor),

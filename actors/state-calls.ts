@@ -4,7 +4,6 @@ import { KVStoreError, showKey } from '../src/core/errors.js';
 import { toNumbers } from '../src/core/int64.js';
 import type { Key } from '../src/core/keys.js';
 import { allocate, type MemoryBudget } from '../src/core/memory.js';
-import { optimizerNamed } from '../src/core/optimizers/registry.js';
 import type { Request } from '../src/core/protocol.js';
 import type { TensorEntry } from '../src/core/safetensors.js';
 import { sameShape, showShape, sizeOf, type Shape } from '../src/core/shape.js';
@@ -18,6 +17,7 @@ import {
 import { byteView, totalBytes, type Checkpoint, type StoredTensor } from './checkpoint-file.js';
 import type { Entry, HeldTensor } from './entry.js';
 import type { KeyTable } from './key-table.js';
+import type { Optimizers } from './optimizers.js';
 import type { Pins } from './pins.js';
 import type { RuleKind } from './rule.js';
 import type { StoredRows } from './stored-rows.js';
@@ -43,6 +43,7 @@ export interface StateContext {
   readonly budget: MemoryBudget;
   readonly pins: Pins;
   readonly files: CheckpointFiles;
+  readonly optimizers: Optimizers;
   /** Hears of keys that the store did not have. */
   keysAdded(keys: readonly Key[]): void;
   /** Hears of the optimizer that a checkpoint has put in force. */
@@ -262,7 +263,7 @@ export class StateCalls {
     name,
     options,
   }: NonNullable<SavedStore['optimizer']>): RuleKind & { kind: 'optimizer' } {
-    const optimizer = optimizerNamed(name);
+    const optimizer = this.#context.optimizers.named(name);
     return { kind: 'optimizer', optimizer, options: optimizer.resolve(options) };
   }
 

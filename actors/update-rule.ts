@@ -1,6 +1,7 @@
 import { dtypeInfo, type TensorData } from '../src/core/dtypes.js';
 import { fromFailure, KVStoreError, showKey, toFailure, type Failure } from '../src/core/errors.js';
 import type { MemoryBudget } from '../src/core/memory.js';
+import { customOf } from '../src/core/optimizers/custom.js';
 import {
   changeOptions,
   type CommonOptions,
@@ -53,7 +54,7 @@ export class UpdateRule {
     this.compression = new Compression(kernels, this.#workspace, compression);
     this.#rowSums = new RowSums(kernels, this.#workspace);
     this.#sparse = new SparseUpdates(kernels, this.#workspace);
-    this.#optimizers = new OptimizerUpdate(kernels, this.#workspace);
+    this.#optimizers = new OptimizerUpdate(kernels, this.#workspace, updaterTimeoutMs);
     this.#guard = new FiniteGuard(kernels, this.#workspace, guard === 'finite');
     this.#updaterTimeoutMs = updaterTimeoutMs;
   }
@@ -242,7 +243,11 @@ export class UpdateRule {
   ): void {
     this.#detach(entry);
     const update = (sum: Omit<RoundValues, 'end'>): void =>
-      this.#guard.protect(entry, () => this.#optimizers.apply(entry, rule, sum, factor));
+      this.#guard.protect(
+        entry,
+        () => this.#optimizers.apply(entry, rule, sum, factor),
+        customOf(rule.optimizer) !== undefined,
+      );
     if (entry.rows !== undefined) return this.#optimiseRows(rule, entry, values, update);
     if (values.rows === undefined || this.#optimizers.isLazy(entry, rule)) return update(values);
     const sum = this.#workspace.take(bufferOf(entry, 'the sum'));

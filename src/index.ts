@@ -18,6 +18,7 @@ export type { CompressionOptions, CompressionSpec, CompressionType } from './cor
 export type { DType, NumberData, TensorData } from './core/dtypes.js';
 export type { ErrorCode } from './core/errors.js';
 export type { Key } from './core/keys.js';
+export type { CustomDefaults, CustomStep } from './core/optimizers/custom.js';
 export type { CommonOptions, OptimizerSpec } from './core/optimizers/optimizer.js';
 export type { Optim, OptimizerName, OptimizerOptions } from './core/optimizers/registry.js';
 export type { Guard, OnDeath } from './core/protocol.js';
@@ -48,6 +49,7 @@ export type { WorkerContext, WorkerProgram } from './worker-program.js';
 
 export { cpu, cuda } from './core/devices.js';
 export { KVStoreError } from './core/errors.js';
+export { CustomOptimizer } from './core/optimizers/custom.js';
 export { optim } from './core/optimizers/registry.js';
 export { rowSparse, RowSparseTensor } from './core/row-sparse.js';
 export { schedule } from './core/schedules/index.js';
@@ -61,4 +63,5 @@ export { KVStoreBase } from './kv-store-base.js';
 export { launch } from './launch.js';
 export { createKVStore } from './store.js';
 export { registerKVStore } from './store-registry.js';
+export { registerOptimizer } from './optimizer-registry.js';
 export { defineWorker } from './worker-program.js';

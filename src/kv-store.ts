@@ -29,7 +29,6 @@ import {
   type Key,
   type Value,
 } from './core/keys.js';
-import { optimizerNamed } from './core/optimizers/registry.js';
 import { plainOptions, type OptimizerSpec } from './core/optimizers/optimizer.js';
 import type { RequestBody } from './core/protocol.js';
 import { Tensor, type AnyTensor, type TensorHandle } from './core/tensor.js';
@@ -39,6 +38,7 @@ import type { TensorView } from './core/tensor-view.js';
 import type { Updater } from './core/updaters.js';
 import { KVStoreBase } from './kv-store-base.js';
 import { OptimizerInForce, type OptimizerView } from './live-optimizer.js';
+import { optimizerFor, optimizerModules } from './optimizer-registry.js';
 import { Statistics, type KVStoreStats } from './statistics.js';
 import type { PlaneHandlers, StoreIdentity } from './store-identity.js';
 import { UpdaterTable } from './updater-table.js';
@@ -252,15 +252,16 @@ export class KVStore extends KVStoreBase {
 
   /**
    * Sets the optimizer that updates every key from now on: `optim.sgd({ lr: 0.1 })`, or its name and
-   * options. Replaces an updater. Among workers rank 0's counts. Rejects with `unknown_optimizer`,
+   * options; see `registerOptimizer` for one of your own. Replaces an updater. Among workers rank 0's counts. Rejects with `unknown_optimizer`,
    * `bad_optimizer`.
    */
   override setOptimizer(optimizer: OptimizerSpec | string, options?: object): Promise<void> {
     return this.#call(async () => {
       const spec = optimizerSpec(optimizer, options);
-      const { name, resolve } = optimizerNamed(spec.name);
-      const resolved = { name, options: plainOptions(resolve(spec.options)) };
-      await this.#request({ type: 'setOptimizer', optimizer: resolved });
+      const { optimizer: known, module } = optimizerFor(spec.name);
+      const resolved = { name: known.name, options: plainOptions(known.resolve(spec.options)) };
+      const from = module === undefined ? {} : { module };
+      await this.#request({ type: 'setOptimizer', optimizer: resolved, ...from });
     });
   }
 
@@ -372,7 +373,9 @@ export class KVStore extends KVStoreBase {
 
   #stateCall(type: 'save' | 'load', what: 'store' | 'optimizer', path: unknown): Promise<void> {
     return this.#call(async () => {
-      await this.#request({ type, what, path: filePath(path, type) });
+      const modules = type === 'load' ? optimizerModules() : undefined;
+      const known = modules === undefined ? {} : { modules };
+      await this.#request({ type, what, path: filePath(path, type), ...known });
     });
   }
 

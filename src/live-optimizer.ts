@@ -1,6 +1,12 @@
 import { inspect } from 'node:util';
 import { KVStoreError } from './core/errors.js';
-import { changeOptions, plainOptions, type CommonOptions } from './core/optimizers/optimizer.js';
+import { customOptimizer } from './core/optimizers/custom.js';
+import {
+  changeOptions,
+  plainOptions,
+  type CommonOptions,
+  type Optimizer,
+} from './core/optimizers/optimizer.js';
 import {
   optimizerNamed,
   type OptimizerName,
@@ -46,14 +52,15 @@ export class OptimizerInForce {
     throw new KVStoreError('no_optimizer', message);
   }
 
-  hear({ name, options }: Notice): void {
+  hear({ name, options, custom }: Notice): void {
     if (name === undefined || options === undefined) {
       this.#live = undefined;
       return;
     }
-    const resolved = optimizerNamed(name).resolve(options);
+    const optimizer = custom === undefined ? optimizerNamed(name) : customOptimizer(custom);
+    const resolved = optimizer.resolve(options);
     if (this.#live?.name === name) this.#live.replace(resolved);
-    else this.#live = new LiveOptimizer(name, resolved, this.#send);
+    else this.#live = new LiveOptimizer(optimizer, resolved, this.#send);
   }
 }
 
@@ -66,7 +73,8 @@ class LiveOptimizer {
   #heard: CommonOptions;
   #unanswered = 0;
 
-  constructor(name: string, options: CommonOptions, send: Send) {
+  constructor(optimizer: Optimizer, options: CommonOptions, send: Send) {
+    const { name } = optimizer;
     this.name = name;
     this.#options = options;
     this.#heard = options;
@@ -84,7 +92,7 @@ class LiveOptimizer {
       }),
       set: (_, option, value: unknown) => {
         const assigned = String(option);
-        this.#options = changeOptions(optimizerNamed(name), this.#options, { [assigned]: value });
+        this.#options = changeOptions(optimizer, this.#options, { [assigned]: value });
         // As it was resolved: a schedule or a list of factors may be changed by its owner later.
         const plain = plainOptions(this.#options);
         const change = { [assigned]: assigned in plain ? plain[assigned] : value };

@@ -1,6 +1,7 @@
 import type { CompressionSpec } from './compression.js';
 import type { Failure } from './errors.js';
 import type { Key } from './keys.js';
+import type { CustomSpec } from './optimizers/custom.js';
 import type { OptimizerSpec } from './optimizers/optimizer.js';
 import type { RowSparseHandle } from './row-sparse.js';
 import type { TensorHandle } from './tensor.js';
@@ -27,6 +28,12 @@ export type WireTensor = TensorHandle | RowSparseHandle;
 /** Whether a tensor on its way is row-sparse. */
 export function isRowSparse(tensor: WireTensor): tensor is RowSparseHandle {
   return 'indices' in tensor;
+}
+
+/** Where the class of a custom optimizer is. */
+export interface OptimizerModule {
+  readonly name: string;
+  readonly url: string;
 }
 
 /** Options of an optimizer as plain data, a schedule as its name and options. */
@@ -75,7 +82,12 @@ export type RequestBody =
       readonly pull: readonly WireGroup<TensorHandle>[];
     })
   | { readonly type: 'setUpdater'; readonly updater: UpdaterSource }
-  | { readonly type: 'setOptimizer'; readonly optimizer: OptimizerSpec }
+  | {
+      readonly type: 'setOptimizer';
+      readonly optimizer: OptimizerSpec;
+      /** Set for a custom one. */
+      readonly module?: OptimizerModule;
+    }
   | { readonly type: 'setCompression'; readonly compression: CompressionSpec | undefined }
   | { readonly type: 'setHyper'; readonly options: Readonly<Record<string, unknown>> }
   | {
@@ -83,6 +95,8 @@ export type RequestBody =
       readonly path: string;
       /** All of the store, or what its optimizer remembers. */
       readonly what: 'store' | 'optimizer';
+      /** Optimizers that a file may name, beside the built-in ones. */
+      readonly modules?: readonly OptimizerModule[];
     }
   | { readonly type: 'barrier' }
   /** The device goes in good order; what it still waits for is taken back. */
@@ -142,7 +156,13 @@ export type FromCoordinator =
   /** These keys exist from now on. */
   | { readonly type: 'keys'; readonly keys: readonly Key[] }
   /** This optimizer is set from now on; undefined: none. */
-  | { readonly type: 'optimizer'; readonly name?: string; readonly options?: PlainOptions };
+  | {
+      readonly type: 'optimizer';
+      readonly name?: string;
+      readonly options?: PlainOptions;
+      /** Set for a custom one. */
+      readonly custom?: CustomSpec;
+    };
 
 /** What becomes of open rounds when a device dies. */
 export type OnDeath = 'abort' | 'continue';

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { checkpointFiles } from '../../actors/checkpoint-file.js';
 import { Coordinator } from '../../actors/coordinator.js';
-import type { LoadedUpdater } from '../../actors/coordinator-needs.js';
+import type { LoadedModule } from '../../actors/coordinator-needs.js';
 import { kernels } from '../../native/kernels.js';
 import { statusBytes } from '../../src/core/layout.js';
 import type { FromCoordinator, RequestBody } from '../../src/core/protocol.js';
@@ -9,7 +9,7 @@ import { zeros } from '../../src/index.js';
 
 /** A coordinator of two devices whose updater modules load when the test says so. */
 class Bench {
-  readonly loads: ((outcome: LoadedUpdater) => void)[] = [];
+  readonly loads: ((outcome: LoadedModule) => void)[] = [];
   readonly coordinator: Coordinator;
   readonly #sent: (readonly [rank: number, message: FromCoordinator])[] = [];
   #lastId = 0;
@@ -26,7 +26,7 @@ class Bench {
     this.coordinator = new Coordinator(options, {
       kernels,
       send: (to, message) => this.#sent.push([to, message]),
-      loadUpdater: (_, loaded) => this.loads.push(loaded),
+      loadModule: (_, __, loaded) => this.loads.push(loaded),
       files: checkpointFiles,
     });
   }
@@ -70,9 +70,9 @@ test('a module that loads after its deadline is not taken for the next one', (t)
   t.is(bench.outcome(first), 'timeout');
   t.is(bench.loads.length, 2);
 
-  bench.loads[0]!({ updater: () => void ran.push('first') });
+  bench.loads[0]!({ exported: () => void ran.push('first') });
   t.is(bench.outcome(second), '');
-  bench.loads[1]!({ updater: () => void ran.push('second') });
+  bench.loads[1]!({ exported: () => void ran.push('second') });
   t.is(bench.outcome(second), 'done');
   bench.pushBoth();
   t.deepEqual(ran, ['second']);
@@ -114,7 +114,7 @@ test('a module that loads after its device has gone changes nothing', (t) => {
     else bench.ask(0, { type: 'leave' });
     t.is(bench.outcome(own), end === 'depart' ? '' : 'closed');
     t.is(bench.outcome(follow), end === 'depart' ? 'peer_dead' : 'closed');
-    bench.loads[0]!({ updater: () => t.fail('an updater that nobody set') });
+    bench.loads[0]!({ exported: () => t.fail('an updater that nobody set') });
     t.is(bench.outcome(follow).includes(','), false, 'one request, one answer');
   }
 });
