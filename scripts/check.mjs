@@ -16,6 +16,7 @@ const checks = {
   lint: ['oxlint', '--type-aware', '--deny-warnings', '.'],
   imports: script('check-imports.mjs'),
   text: script('check-text.mjs'),
+  rows: script('rows-without-tests.mjs'),
   format: ['prettier', '--log-level', 'warn', '--check', '.'],
   'native-format': ['clang-format', '--dry-run', '-Werror', ...nativeFiles()],
   package: script('check-package.mjs'),

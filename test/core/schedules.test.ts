@@ -101,15 +101,18 @@ const cases: Readonly<Record<string, readonly [Schedule, readonly number[]]>> = 
   ],
 };
 
+/** The first word: which schedule it is. */
+const word = (name: string): string => name.split(' ')[0]!;
+
 for (const [name, [made, expected]] of Object.entries(cases)) {
-  test(`O: schedule ${name} gives the rates of its formula, in any order`, (t) => {
+  test(`O-${word(name)}Schedule: ${name} gives the rates of its formula, in any order`, (t) => {
     t.log(`TENSORKV_SEED=${seed}`);
     for (const n of new Random(seed).shuffled(updates)) {
       t.true(close(made.at(n), expected[n]!), `update ${n}: ${made.at(n)}, not ${expected[n]}`);
     }
   });
 
-  test(`O: schedule ${name} is made again from plain data`, (t) => {
+  test(`O-${word(name)}Schedule: ${name} is made again from plain data`, (t) => {
     const spec: unknown = JSON.parse(JSON.stringify(scheduleSpec(made)));
     const again = scheduleFrom(spec);
     t.deepEqual(
@@ -157,7 +160,7 @@ const bad: readonly [keyof typeof schedule, object, RegExp][] = [
   ['plateau', { best: 'low' }, /best/],
 ];
 for (const [name, options, message] of bad) {
-  test(`O: schedule ${name} refuses ${inspect(options)}`, (t) => {
+  test(`O-${word(name)}Schedule: it refuses ${inspect(options)}`, (t) => {
     const make = schedule[name] as (options: object) => Schedule;
     t.throws(() => make(options), { instanceOf, code: 'bad_optimizer', message });
   });
@@ -180,7 +183,7 @@ for (const update of [-1, 0.5, NaN, '1', undefined]) {
   });
 }
 
-test('O: a plateau is reduced after patience, then rests', (t) => {
+test('O-plateauSchedule: it is reduced after patience, then rests', (t) => {
   let current = schedule.plateau({ baseLr: 1, factor: 0.5, patience: 1, cooldown: 2 });
   const rates: number[] = [];
   // Better, then never again: 3 and 4 wait, 4 is past the patience; 5 and 6 rest, 7 and 8 wait.
@@ -194,7 +197,7 @@ test('O: a plateau is reduced after patience, then rests', (t) => {
   t.is(current.at(3), 1, 'the past stays');
 });
 
-test('O: a plateau of mode max waits for the metric to rise, by more than the threshold', (t) => {
+test('O-plateauSchedule: mode max waits for a rise, by more than the threshold', (t) => {
   const start = schedule.plateau({ baseLr: 1, mode: 'max', patience: 0, threshold: 0.1 });
   const one = start.observe(1, 10);
   t.is(one.observe(2, 12).at(3), 1);
@@ -202,7 +205,7 @@ test('O: a plateau of mode max waits for the metric to rise, by more than the th
   t.is(one.observe(2, Infinity).at(3), 0.1, 'what is not finite is no progress');
 });
 
-test('O: a plateau refuses what it cannot have observed', (t) => {
+test('O-plateauSchedule: it refuses what it cannot have observed', (t) => {
   const start = schedule.plateau({ patience: 0 });
   const reduced = start.observe(4, 1).observe(5, 1);
   const bad_argument = { instanceOf, code: 'bad_argument' };

@@ -11,23 +11,26 @@ async function weights(kv: KVStore): Promise<number[]> {
   return (await kv.pull(keys)).flatMap((each) => [...each.data]);
 }
 
-onEveryPlane('O: the norm of all gradients of a call is clipped together', async (t, open) => {
-  const kv = await open();
-  await kv.init(keys, [zeros(1), zeros(1), zeros(1)]);
-  await kv.setOptimizer(optim.sgd({ lr: 1, rescaleGrad: 0.5, clipGlobalNorm: 3.5 }));
-  // After rescaling 2, 3 and 6: the norm is 7, twice what is allowed.
-  await kv.push(keys, [tensor([4]), [tensor([2]), tensor([4])], tensor([-12])]);
-  t.deepEqual(await weights(kv), [-1, -1.5, 3]);
-  // Each alone is short enough.
-  for (const key of keys) await kv.push(key, tensor([6]));
-  t.deepEqual(await weights(kv), [-4, -4.5, 0]);
-  kv.optimizer.clipGlobalNorm = undefined;
-  await kv.push(keys, [tensor([4]), tensor([6]), tensor([-12])]);
-  t.deepEqual(await weights(kv), [-6, -7.5, 6]);
-});
+onEveryPlane(
+  'O-clipGlobalNorm: the norm of all gradients of a call is clipped together',
+  async (t, open) => {
+    const kv = await open();
+    await kv.init(keys, [zeros(1), zeros(1), zeros(1)]);
+    await kv.setOptimizer(optim.sgd({ lr: 1, rescaleGrad: 0.5, clipGlobalNorm: 3.5 }));
+    // After rescaling 2, 3 and 6: the norm is 7, twice what is allowed.
+    await kv.push(keys, [tensor([4]), [tensor([2]), tensor([4])], tensor([-12])]);
+    t.deepEqual(await weights(kv), [-1, -1.5, 3]);
+    // Each alone is short enough.
+    for (const key of keys) await kv.push(key, tensor([6]));
+    t.deepEqual(await weights(kv), [-4, -4.5, 0]);
+    kv.optimizer.clipGlobalNorm = undefined;
+    await kv.push(keys, [tensor([4]), tensor([6]), tensor([-12])]);
+    t.deepEqual(await weights(kv), [-6, -7.5, 6]);
+  },
+);
 
 onEveryPlane(
-  'O: global-norm clipping works with every kind of optimizer and dtype',
+  'O-clipGlobalNorm: clipping works with every kind of optimizer and dtype',
   async (t, open) => {
     const kv = await open();
     await kv.init(['f', 'h'], [zeros([2, 2]), zeros(3, { dtype: 'float16' })]);
@@ -40,7 +43,7 @@ onEveryPlane(
   },
 );
 
-onEveryPlane('O: gradients are divided by the loss scale', async (t, open) => {
+onEveryPlane('O-lossScale: gradients are divided by it', async (t, open) => {
   const kv = await open();
   await kv.init(keys, [zeros(1), zeros(1), zeros(1)]);
   await kv.setOptimizer(optim.sgd({ lr: 1, lossScale: 8, clipGlobalNorm: 7 }));
@@ -49,7 +52,7 @@ onEveryPlane('O: gradients are divided by the loss scale', async (t, open) => {
 });
 
 onEveryPlane(
-  'O: a call with a gradient that is not finite is skipped as a whole',
+  'O-lossScale: a call with a gradient that is not finite is skipped as a whole',
   async (t, open) => {
     const kv = await open();
     await kv.init(keys, [zeros(1), zeros(1), zeros(1)]);
@@ -67,7 +70,7 @@ onEveryPlane(
   },
 );
 
-onEveryPlane('O: the loss scale halves at a skip and doubles after the window', async (t, open) => {
+onEveryPlane('O-lossScale: it halves at a skip and doubles after the window', async (t, open) => {
   const kv = await open();
   await kv.init(keys, [zeros(1), zeros(1), zeros(1)]);
   await kv.setOptimizer(optim.sgd({ lossScale: 1024, lossScaleWindow: 2 }));
@@ -80,7 +83,7 @@ onEveryPlane('O: the loss scale halves at a skip and doubles after the window', 
 });
 
 onEveryPlane(
-  'O: a call waits for all of its keys, and goes on without one that fails',
+  'O-clipGlobalNorm O-lossScale: a call waits for all of its keys, and goes on without one that fails',
   async (t, open) => {
     const kv = await open('local', { memoryLimit: 24 });
     await kv.init(keys, [zeros(1), zeros(1), zeros(1)]);
@@ -112,7 +115,7 @@ for (const [name, options] of Object.entries({
   });
 }
 
-test('O: among workers the norm is that of the sums, and the keys of a call close at once', async (t) => {
+test('O-clipGlobalNorm D2: among workers the norm is that of the sums, and the keys of a call close at once', async (t) => {
   const group = await InlineGroup.open(t, { workers: 2 });
   const [first, second] = group.stores as [KVStore, KVStore];
   const both = async (run: (kv: KVStore) => Promise<unknown>): Promise<void> =>

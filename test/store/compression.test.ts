@@ -134,7 +134,17 @@ onEveryPlane(
   },
 );
 
-onEveryPlane('S15: what cannot be compressed is refused', async (t, open) => {
+onEveryPlane('C3: init and pulls are never compressed', async (t, open) => {
+  const kv = await open('device');
+  await kv.setGradientCompression({ type: '1bit' });
+  await kv.init('w', tensor([0.25, -7]));
+  t.deepEqual((await kv.pull('w')).toArray(), [0.25, -7]);
+  const out = zeros(2, { dtype: 'float64' });
+  await kv.broadcast('v', tensor([0.125, 3]), { out });
+  t.deepEqual(out.toArray(), [0.125, 3]);
+});
+
+onEveryPlane('C3: what cannot be compressed is refused', async (t, open) => {
   const local = await open('local');
   t.false(local.isCapable('compression'));
   await rejects(t, local.setGradientCompression({ type: '2bit' }), {
@@ -158,7 +168,7 @@ onEveryPlane('S15: what cannot be compressed is refused', async (t, open) => {
   );
 });
 
-onEveryPlane('S15, S16: what is left goes into a checkpoint', async (t, open) => {
+onEveryPlane('S15 S16: what is left goes into a checkpoint', async (t, open) => {
   const path = join(temporaryFolder(t), 'store.safetensors');
   const kv = await open('device');
   await kv.init('w', zeros(2));

@@ -133,7 +133,7 @@ for (const name of named) {
   const all: readonly Options[] = [{}, ...(variants[name] ?? []).flatMap((own) => [own])];
   for (const own of all) {
     for (const dtype of ['float32', 'float64'] as const) {
-      const title = `O: ten steps of ${name} equal the formula: ${JSON.stringify(own)}, ${dtype}`;
+      const title = `O-${name}: ten steps equal the formula: ${JSON.stringify(own)}, ${dtype}`;
       onEveryPlane(title, async (t, open) => {
         const options = { ...commonOptions(name), ...own };
         const run = { name, options, dtype, shapes: shapesOf(name), steps: 10 };
@@ -144,13 +144,16 @@ for (const name of named) {
   }
 
   for (const dtype of ['float16', 'bfloat16'] as const) {
-    onEveryPlane(`O: ten steps of ${name} with float32 masters: ${dtype}`, async (t, open) => {
-      const options = { ...commonOptions(name), multiPrecision: true };
-      const run = { name, options, dtype, shapes: shapesOf(name), steps: 10 };
-      const off = await distance(t, await open(), run);
-      // Half a unit of the last place of the largest weight.
-      t.true(off <= (dtype === 'float16' ? 2 ** -11 : 2 ** -8), `off by ${off}`);
-    });
+    onEveryPlane(
+      `O-${name} O-multiPrecision: ten steps with float32 masters: ${dtype}`,
+      async (t, open) => {
+        const options = { ...commonOptions(name), multiPrecision: true };
+        const run = { name, options, dtype, shapes: shapesOf(name), steps: 10 };
+        const off = await distance(t, await open(), run);
+        // Half a unit of the last place of the largest weight.
+        t.true(off <= (dtype === 'float16' ? 2 ** -11 : 2 ** -8), `off by ${off}`);
+      },
+    );
   }
 }
 
@@ -165,14 +168,58 @@ for (const [name, made] of Object.entries({
   oneCycle: schedule.oneCycle({ baseLr: 0.1, maxUpdate: 9 }),
   plateau: schedule.plateau({ baseLr: 0.1, patience: 0 }).observe(2, 1).observe(4, 1),
 })) {
-  onEveryPlane(`O: ten steps under the schedule ${name}, from update 2 on`, async (t, open) => {
-    const options = { schedule: made, momentum: 0.9, beginNumUpdate: 1 };
-    const run = { name: 'sgd', options, dtype: 'float64', shapes: [[5], [7]], steps: 10 } as const;
-    t.true((await distance(t, await open(), run)) <= 1e-13);
-  });
+  onEveryPlane(
+    `O-${name}Schedule O-beginNumUpdate: ten steps by the schedule, from update 2 on`,
+    async (t, open) => {
+      const options = { schedule: made, momentum: 0.9, beginNumUpdate: 1 };
+      const run = {
+        name: 'sgd',
+        options,
+        dtype: 'float64',
+        shapes: [[5], [7]],
+        steps: 10,
+      } as const;
+      t.true((await distance(t, await open(), run)) <= 1e-13);
+    },
+  );
 }
 
-onEveryPlane('O: a key counts its own updates', async (t, open) => {
+onEveryPlane(
+  'O-rescaleGrad O-clipGradient O-wd O-lrMult O-wdMult: they enter a step of SGD in this order',
+  async (t, open) => {
+    const kv = await open();
+    await kv.init(['a', 'b'], [tensor([2, 2]), tensor([2, 2])]);
+    const factors = { lrMult: { a: 2 }, wdMult: { b: 0 } };
+    await kv.setOptimizer(
+      optim.sgd({ lr: 0.5, rescaleGrad: 0.25, clipGradient: 1, wd: 0.5, ...factors }),
+    );
+    await kv.push(['a', 'b'], [tensor([2, -40]), tensor([2, -40])]);
+    // a: w - 0.5 * 2 * (clip(0.25 g) + 0.5 w); b: w - 0.5 * clip(0.25 g).
+    t.deepEqual((await kv.pull('a')).toArray(), [0.5, 2]);
+    t.deepEqual((await kv.pull('b')).toArray(), [1.75, 2.5]);
+  },
+);
+
+onEveryPlane(
+  'O-live: any option may change between two pushes, and no push is torn',
+  async (t, open) => {
+    const kv = await open();
+    await kv.init('w', tensor([0]));
+    await kv.setOptimizer(optim.sgd({ lr: 1 }));
+    const pushes: Promise<void>[] = [];
+    for (const lr of [1, 10, 100]) {
+      kv.optimizer.lr = lr;
+      pushes.push(kv.push('w', tensor([1])));
+    }
+    kv.optimizer.rescaleGrad = 0;
+    await Promise.all(pushes);
+    t.deepEqual((await kv.pull('w')).toArray(), [-111]);
+    await kv.push('w', tensor([1]));
+    t.deepEqual((await kv.pull('w')).toArray(), [-111]);
+  },
+);
+
+onEveryPlane('O-counts: a key counts its own updates', async (t, open) => {
   const kv = await open();
   await kv.init(['often', 'late'], [zeros(1), zeros(1)]);
   await kv.setOptimizer(optim.adam({ lr: 0.1 }));
@@ -182,24 +229,27 @@ onEveryPlane('O: a key counts its own updates', async (t, open) => {
   t.true(Math.abs((await kv.pull('late')).data[0]! + 0.1) < 1e-6);
 });
 
-onEveryPlane('O: with a schedule set, the learning rate is not to be assigned', async (t, open) => {
-  const kv = await open();
-  const constant = schedule.constant({ baseLr: 0.5 });
-  await kv.init(0, zeros(1));
-  await kv.setOptimizer(optim.sgd({ schedule: constant }));
-  t.throws(() => (kv.optimizer.lr = 1), { code: 'scheduler_owns_lr' });
-  t.is(kv.optimizer.schedule!.at(7), 0.5);
-  await kv.push(0, tensor([1]));
-  kv.optimizer.schedule = schedule.constant({ baseLr: 0.25 });
-  await kv.push(0, tensor([1]));
-  kv.optimizer.schedule = undefined;
-  kv.optimizer.lr = 0.125;
-  await kv.push(0, tensor([1]));
-  t.is((await kv.pull(0)).data[0], -0.875);
-});
+onEveryPlane(
+  'O-live: with a schedule set, the learning rate is not to be assigned',
+  async (t, open) => {
+    const kv = await open();
+    const constant = schedule.constant({ baseLr: 0.5 });
+    await kv.init(0, zeros(1));
+    await kv.setOptimizer(optim.sgd({ schedule: constant }));
+    t.throws(() => (kv.optimizer.lr = 1), { code: 'scheduler_owns_lr' });
+    t.is(kv.optimizer.schedule!.at(7), 0.5);
+    await kv.push(0, tensor([1]));
+    kv.optimizer.schedule = schedule.constant({ baseLr: 0.25 });
+    await kv.push(0, tensor([1]));
+    kv.optimizer.schedule = undefined;
+    kv.optimizer.lr = 0.125;
+    await kv.push(0, tensor([1]));
+    t.is((await kv.pull(0)).data[0], -0.875);
+  },
+);
 
 onEveryPlane(
-  'O: the moving average follows the weights, and is pulled on request',
+  'O-ema: the moving average follows the weights, and is pulled on request',
   async (t, open) => {
     const kv = await open();
     await kv.init(['w', 'h'], [tensor([8]), tensor([8], { dtype: 'float16' })]);
@@ -221,7 +271,7 @@ onEveryPlane(
   },
 );
 
-onEveryPlane('O: schedule-free AdamW is evaluated at its average', async (t, open) => {
+onEveryPlane('O-schedulefreeadamw: it is evaluated at its average', async (t, open) => {
   const kv = await open();
   await kv.init('w', tensor([1], { dtype: 'float64' }));
   await kv.setOptimizer(optim.schedulefreeadamw({ lr: 0.1, beta1: 0.5 }));
@@ -233,7 +283,7 @@ onEveryPlane('O: schedule-free AdamW is evaluated at its average', async (t, ope
   t.not((await kv.pull('w')).data[0], (await kv.pull('w', { average: true })).data[0]);
 });
 
-onEveryPlane('O: there is no average without an optimizer that keeps one', async (t, open) => {
+onEveryPlane('O-ema: there is no average without an optimizer that keeps one', async (t, open) => {
   const kv = await open();
   await kv.init('w', zeros(1));
   const expected = { code: 'bad_argument', key: 'w', says: ['average', 'ema'] } as const;
@@ -243,7 +293,7 @@ onEveryPlane('O: there is no average without an optimizer that keeps one', async
   await rejects(t, kv.pull('w', { average: 1 as never }), { code: 'bad_argument' });
 });
 
-onEveryPlane('O: noise of SGLD is the same on every run, and normal', async (t, open) => {
+onEveryPlane('O-sgld: noise is the same on every run, and normal', async (t, open) => {
   const size = 20_000;
   const noises = await Promise.all(
     [1, 1, 2].map(async (start) => {
@@ -264,7 +314,7 @@ onEveryPlane('O: noise of SGLD is the same on every run, and normal', async (t, 
 });
 
 onEveryPlane(
-  'O: muon refuses keys that are no matrices, others take their update',
+  'O-muon: it refuses keys that are no matrices, others take their update',
   async (t, open) => {
     const kv = await open();
     await kv.init(['m', 'v'], [zeros([2, 3]), zeros([3])]);
@@ -310,6 +360,6 @@ test('O: a learning rate and a schedule are not given together', (t) => {
   });
 });
 
-test('O: groupadagrad has no weight decay', (t) => {
+test('O-groupadagrad: it has no weight decay', (t) => {
   t.throws(() => optim.groupadagrad({ wd: 0.1 }), { code: 'bad_optimizer', message: /wd/ });
 });

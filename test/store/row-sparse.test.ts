@@ -212,7 +212,7 @@ async function both(sparse: KVStore, dense: KVStore, steps: number, last?: numbe
 
 for (const name of optimizerNames) {
   onEveryPlane(
-    `S14: ${name} without lazy updates takes the steps of dense gradients`,
+    `S14 O-lazyUpdate: without it ${name} takes the steps of dense gradients`,
     async (t, open) => {
       t.log(`TENSORKV_SEED=${seed}`);
       const [sparse, dense] = [await open(), await open()];
@@ -227,7 +227,7 @@ for (const name of optimizerNames) {
 }
 
 onEveryPlane(
-  'S14: a lazy update leaves other rows, their decay and their momentum alone',
+  'S14 O-lazyUpdate: it leaves other rows, their decay and their momentum alone',
   async (t, open) => {
     const kv = await open();
     await kv.init('w', ones(shape));
