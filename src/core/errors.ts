@@ -1,34 +1,38 @@
 /** Every failure a caller can meet. Programs match on these, people read the message. */
-export type ErrorCode =
-  | 'unknown_type'
-  | 'unknown_key'
-  | 'duplicate_key'
-  | 'mixed_key_types'
-  | 'bad_key_type'
-  | 'length_mismatch'
-  | 'shape_mismatch'
-  | 'dtype_mismatch'
-  | 'stype_mismatch'
-  | 'row_id_out_of_range'
-  | 'bad_updater'
-  | 'updater_error'
-  | 'updater_required'
-  | 'unknown_optimizer'
-  | 'bad_optimizer'
-  | 'no_optimizer'
-  | 'scheduler_owns_lr'
-  | 'unsupported'
-  | 'bad_compression'
-  | 'unknown_capability'
-  | 'bad_checkpoint'
-  | 'memory_limit'
-  | 'queue_full'
-  | 'timeout'
-  | 'peer_dead'
-  | 'closed'
-  | 'native_unavailable'
-  | 'cuda_unavailable'
-  | 'bad_argument';
+export const errorCodes = [
+  'unknown_type',
+  'unknown_key',
+  'duplicate_key',
+  'mixed_key_types',
+  'bad_key_type',
+  'length_mismatch',
+  'shape_mismatch',
+  'dtype_mismatch',
+  'stype_mismatch',
+  'row_id_out_of_range',
+  'bad_updater',
+  'updater_error',
+  'updater_required',
+  'unknown_optimizer',
+  'bad_optimizer',
+  'no_optimizer',
+  'scheduler_owns_lr',
+  'unsupported',
+  'bad_compression',
+  'unknown_capability',
+  'bad_checkpoint',
+  'memory_limit',
+  'queue_full',
+  'timeout',
+  'peer_dead',
+  'closed',
+  'native_unavailable',
+  'cuda_unavailable',
+  'bad_argument',
+] as const;
+
+/** One of `errorCodes`. */
+export type ErrorCode = (typeof errorCodes)[number];
 
 /** What a failure concerns, beside its code and sentence. */
 export interface ErrorContext {
