@@ -17,6 +17,7 @@ const checks = {
   imports: script('check-imports.mjs'),
   text: script('check-text.mjs'),
   rows: script('rows-without-tests.mjs'),
+  api: [...script('api-docs.mjs'), '--check'],
   format: ['prettier', '--log-level', 'warn', '--check', '.'],
   'native-format': ['clang-format', '--dry-run', '-Werror', ...nativeFiles()],
   package: script('check-package.mjs'),

@@ -17,6 +17,7 @@ export type Tensors =
 /** Values of a push: as `Tensors`, and row-sparse ones. */
 export type Values = Value | readonly Value[] | readonly (Value | readonly Value[])[];
 
+/** Options of every call over keys. */
 export interface PushOptions {
   /**
    * Among keys that are ready at once, higher goes first; equal ones in the order of the calls.
@@ -25,6 +26,7 @@ export interface PushOptions {
   readonly priority?: number;
 }
 
+/** Options of `pushpull` and `broadcast`, and of `pull` too. */
 export interface PullOptions<Out extends Tensors = Tensors> extends PushOptions {
   /** Where to write. A tensor of another dtype gets the values cast. */
   readonly out?: Out;

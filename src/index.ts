@@ -17,7 +17,7 @@ export type { Device } from './core/devices.js';
 export type { CompressionOptions, CompressionSpec, CompressionType } from './core/compression.js';
 export type { DType, NumberData, TensorData } from './core/dtypes.js';
 export type { ErrorCode } from './core/errors.js';
-export type { Key } from './core/keys.js';
+export type { Key, Value } from './core/keys.js';
 export type { CustomDefaults, CustomStep } from './core/optimizers/custom.js';
 export type { CommonOptions, OptimizerSpec } from './core/optimizers/optimizer.js';
 export type { Optim, OptimizerName, OptimizerOptions } from './core/optimizers/registry.js';
@@ -36,6 +36,7 @@ export type {
   ReadOptions,
   RowOptions,
   Tensors,
+  Values,
   ViewOptions,
 } from './call-arguments.js';
 
@@ -48,7 +49,7 @@ export type { KVStoreClass } from './store-registry.js';
 export type { WorkerContext, WorkerProgram } from './worker-program.js';
 
 export { cpu, cuda } from './core/devices.js';
-export { KVStoreError } from './core/errors.js';
+export { errorCodes, KVStoreError } from './core/errors.js';
 export { CustomOptimizer } from './core/optimizers/custom.js';
 export { optim } from './core/optimizers/registry.js';
 export { rowSparse, RowSparseTensor } from './core/row-sparse.js';

@@ -74,7 +74,7 @@ export class KVStore extends KVStoreBase {
     this.#statistics = new Statistics(identity.status);
   }
 
-  /** A store on the plane that `open` makes. */
+  /** How `createKVStore` and `launch` make one; programs have no plane to give. */
   static async open(
     open: (handlers: PlaneHandlers) => Plane | Promise<Plane>,
     identity: StoreIdentity,
@@ -114,8 +114,8 @@ export class KVStore extends KVStoreBase {
 
   /**
    * Copies a value in under each new key; a list is all or nothing. A row-sparse value makes a key
-   * that holds only rows which were pushed to it. Among workers rank 0's values count. Rejects with `duplicate_key`, `bad_key_type`, `mixed_key_types`, `length_mismatch`,
-   * `memory_limit`.
+   * that holds only rows which were pushed to it. Among workers rank 0's values count. Rejects with
+   * `duplicate_key`, `bad_key_type`, `mixed_key_types`, `length_mismatch`, `memory_limit`.
    */
   init(keys: Keys, values: Value | readonly Value[]): Promise<void> {
     return this.#call(async () => {

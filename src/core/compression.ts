@@ -27,6 +27,7 @@ export interface CompressionOptions {
   readonly threshold?: number;
 }
 
+/** A codec: codes of two bits or of one bit an element. */
 export type CompressionType = '2bit' | '1bit';
 
 /** Elements whose codes fill 4 bytes. */

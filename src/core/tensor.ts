@@ -33,6 +33,7 @@ type ElementOf<Data extends TensorData> = Data extends BigInt64Array ? bigint : 
 /** A tensor of any dtype; `Tensor` alone is one whose elements are numbers or bits. */
 export type AnyTensor = Tensor<TensorData>;
 
+/** Options of what makes a tensor. */
 export interface TensorOptions {
   /** Default `float32`. */
   readonly dtype?: DType;
