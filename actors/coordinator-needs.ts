@@ -1,7 +1,17 @@
 import type { Failure } from '../src/core/errors.js';
 import type { FromCoordinator, Rank } from '../src/core/protocol.js';
 import type { Kernels } from '../native/kernels.js';
-import type { CheckpointFiles } from './state-calls.js';
+import type { Checkpoint, StoredTensor } from './checkpoint-file.js';
+
+/** Where checkpoints are written and read. */
+export interface CheckpointFiles {
+  write(
+    path: string,
+    tensors: readonly StoredTensor[],
+    metadata: ReadonlyMap<string, string>,
+  ): void;
+  open(path: string): Checkpoint;
+}
 
 /** What a coordinator needs of whatever runs it. */
 export interface CoordinatorHost {

@@ -4,7 +4,7 @@ import type { Counters } from '../src/core/optimizers/optimizer.js';
 import type { Rank } from '../src/core/protocol.js';
 import { sizeOf, type Shape } from '../src/core/shape.js';
 import type { TensorHandle } from '../src/core/tensor.js';
-import type { CompressionRule, Residuals, RoundValues } from './compression.js';
+import type { CompressionRule, Residuals, RoundValues } from './round-values.js';
 import type { RowList } from '../native/kernels.js';
 import type { StoredRows } from './stored-rows.js';
 import type { Ticket } from './ticket.js';

@@ -12,7 +12,7 @@ import {
 import { sizeOf, type Shape } from '../src/core/shape.js';
 import type { TensorHandle } from '../src/core/tensor.js';
 import type { Kernels } from '../native/kernels.js';
-import type { RoundValues } from './compression.js';
+import type { RoundValues } from './round-values.js';
 import { CustomUpdates } from './custom-update.js';
 import type { Entry } from './entry.js';
 import type { Rule } from './rule.js';

@@ -9,7 +9,7 @@ import {
 } from '../src/core/protocol.js';
 import type { TensorHandle } from '../src/core/tensor.js';
 import { spansCall } from './call-scale.js';
-import type { RoundValues } from './compression.js';
+import type { RoundValues } from './round-values.js';
 import type { Entry, EntryTicket, PushPart } from './entry.js';
 import type { Members } from './members.js';
 import type { Pulls } from './pulls.js';

@@ -2,7 +2,7 @@ import type { DType, TensorData } from '../src/core/dtypes.js';
 import { KVStoreError, showKey } from '../src/core/errors.js';
 import { sizeOf } from '../src/core/shape.js';
 import type { Kernels } from '../native/kernels.js';
-import type { RoundValues } from './compression.js';
+import type { RoundValues } from './round-values.js';
 import type { Entry, PushPart } from './entry.js';
 import type { Workspace } from './workspace.js';
 

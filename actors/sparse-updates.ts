@@ -2,7 +2,7 @@ import { computeDtype, dtypeInfo, type DType, type TensorData } from '../src/cor
 import { showKey } from '../src/core/errors.js';
 import type { Shape } from '../src/core/shape.js';
 import type { Kernels } from '../native/kernels.js';
-import type { RoundValues } from './compression.js';
+import type { RoundValues } from './round-values.js';
 import type { Entry, OpenUpdate } from './entry.js';
 import { StoredRows } from './stored-rows.js';
 import type { Purpose, Workspace } from './workspace.js';

@@ -14,8 +14,9 @@ import {
   type SavedKey,
   type SavedStore,
 } from './checkpoint.js';
-import { byteView, totalBytes, type Checkpoint, type StoredTensor } from './checkpoint-file.js';
+import { byteView, totalBytes, type Checkpoint } from './checkpoint-file.js';
 import type { Entry, HeldTensor } from './entry.js';
+import type { CheckpointFiles } from './coordinator-needs.js';
 import type { KeyTable } from './key-table.js';
 import type { Optimizers } from './optimizers.js';
 import type { Pins } from './pins.js';
@@ -25,16 +26,6 @@ import type { UpdateRule } from './update-rule.js';
 
 /** Saving and loading, as requests ask for it. */
 export type StateRequest = Request & { readonly type: 'save' | 'load' };
-
-/** Where checkpoints are written and read. */
-export interface CheckpointFiles {
-  write(
-    path: string,
-    tensors: readonly StoredTensor[],
-    metadata: ReadonlyMap<string, string>,
-  ): void;
-  open(path: string): Checkpoint;
-}
 
 /** What state calls work on. */
 export interface StateContext {
