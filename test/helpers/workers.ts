@@ -21,7 +21,9 @@ export async function launchProgram<Result>(
 
 /** What a child process left behind. */
 export interface ChildResult {
+  /** Its exit code, or null where `signal` ended it. */
   readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
   readonly stdout: string;
   readonly stderr: string;
 }
@@ -37,7 +39,7 @@ export function runChild(code: string, env: Record<string, string> = {}): Promis
       process.execPath,
       ['--input-type=module', '-e', source],
       { timeout: childLimitMs, env: { ...process.env, ...env } },
-      (_, stdout, stderr) => resolve({ code: child.exitCode, stdout, stderr }),
+      (_, stdout, stderr) => resolve({ code: child.exitCode, signal: child.signalCode, stdout, stderr }),
     );
   });
 }

@@ -78,13 +78,13 @@ test('a store that is made and never looked at does not keep its app', async (t)
 });
 
 test('an app may exit at any moment', async (t) => {
-  const { code } = await runChild(
+  const { code, signal, stderr } = await runChild(
     `const kv = await lib.createKVStore('local');
      await kv.init(0, lib.ones(1e6));
      for (let i = 0; i < 20; i++) kv.push(0, lib.ones(1e6));
      setImmediate(() => process.exit(7));`,
   );
-  t.is(code, 7);
+  t.is(code, 7, `${signal} ${stderr}`);
 });
 
 test('a group runs to its end although nobody waits for it', async (t) => {
