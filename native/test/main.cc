@@ -13,6 +13,7 @@ int main() {
     tensorkv::test::TestSteps(*kernels);
     tensorkv::test::TestCopy(*kernels);
     tensorkv::test::TestCast(*kernels);
+    tensorkv::test::TestHalf(*kernels);
     tensorkv::test::TestIsFinite(*kernels);
     tensorkv::test::TestRows(*kernels);
     tensorkv::test::TestThreads(*kernels);

@@ -10,6 +10,7 @@ void TestCompression(const KernelTable& kernels);
 void TestSteps(const KernelTable& kernels);
 void TestCopy(const KernelTable& kernels);
 void TestCast(const KernelTable& kernels);
+void TestHalf(const KernelTable& kernels);
 void TestIsFinite(const KernelTable& kernels);
 void TestRows(const KernelTable& kernels);
 
