@@ -39,7 +39,8 @@ export function runChild(code: string, env: Record<string, string> = {}): Promis
       process.execPath,
       ['--input-type=module', '-e', source],
       { timeout: childLimitMs, env: { ...process.env, ...env } },
-      (_, stdout, stderr) => resolve({ code: child.exitCode, signal: child.signalCode, stdout, stderr }),
+      (_, stdout, stderr) =>
+        resolve({ code: child.exitCode, signal: child.signalCode, stdout, stderr }),
     );
   });
 }
