@@ -1,9 +1,10 @@
-import { isHalf, type DType, type NumberData, type TensorData } from './dtypes.js';
+import { dtypeInfo, isHalf, type DType, type NumberData, type TensorData } from './dtypes.js';
 import { codecOf } from './elements.js';
 
 /**
  * Arithmetic of tensors outside the store, element by element. Each result is computed in double
- * precision and rounded once to the dtype of `out`; integers wrap around, int64 exactly.
+ * precision and rounded once to the dtype of `out`; integers wrap around, products of integers
+ * exactly.
  */
 
 /** A number, or a bigint for int64 tensors alone. */
@@ -22,6 +23,9 @@ export function addScaled(
   } else if (isHalf(dtype)) {
     const { get, set } = codecOf(dtype);
     for (let i = 0; i < out.length; i++) set(out, i, get(a, i) + Number(scale) * get(b, i));
+  } else if (wraps(dtype, scale)) {
+    const [x, y, by] = [a as NumberData, b as NumberData, Number(scale)];
+    for (let i = 0; i < out.length; i++) out[i] = x[i]! + Math.imul(y[i]!, by);
   } else {
     const [x, y, by] = [a as NumberData, b as NumberData, Number(scale)];
     for (let i = 0; i < out.length; i++) out[i] = x[i]! + by * y[i]!;
@@ -54,6 +58,9 @@ export function multiply(
   } else if (isHalf(dtype)) {
     const { get, set } = codecOf(dtype);
     for (let i = 0; i < out.length; i++) set(out, i, get(a, i) * get(b, i));
+  } else if (wraps(dtype)) {
+    const [x, y] = [a as NumberData, b as NumberData];
+    for (let i = 0; i < out.length; i++) out[i] = Math.imul(x[i]!, y[i]!);
   } else {
     const [x, y] = [a as NumberData, b as NumberData];
     for (let i = 0; i < out.length; i++) out[i] = x[i]! * y[i]!;
@@ -68,17 +75,24 @@ export function multiplyNumber(dtype: DType, a: TensorData, x: Scalar, out: Tens
   } else if (isHalf(dtype)) {
     const { get, set } = codecOf(dtype);
     for (let i = 0; i < out.length; i++) set(out, i, get(a, i) * Number(x));
+  } else if (wraps(dtype, x)) {
+    const [from, by] = [a as NumberData, Number(x)];
+    for (let i = 0; i < out.length; i++) out[i] = Math.imul(from[i]!, by);
   } else {
     const [from, by] = [a as NumberData, Number(x)];
     for (let i = 0; i < out.length; i++) out[i] = from[i]! * by;
   }
 }
 
-/** Every element becomes `x`. */
+/** Every element becomes `x`, rounded or saturated as `Codec.set` does; a bigint wraps around. */
 export function fillWith(dtype: DType, out: TensorData, x: Scalar): void {
   if (out instanceof BigInt64Array) return void out.fill(BigInt(x));
-  if (!isHalf(dtype)) return void out.fill(Number(x));
-  const bits = new Uint16Array(1);
-  codecOf(dtype).set(bits, 0, Number(x));
-  out.fill(bits[0]!);
+  const one = out.slice(0, 1);
+  codecOf(dtype).set(one, 0, Number(x));
+  out.fill(one[0] ?? 0);
+}
+
+/** Whether products with `factor` wrap around; doubles would lose their last bits beyond 2 ** 53. */
+function wraps(dtype: DType, factor: Scalar = 1): boolean {
+  return !dtypeInfo(dtype).floating && Number.isInteger(factor);
 }

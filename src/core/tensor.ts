@@ -123,7 +123,10 @@ export class Tensor<Data extends TensorData = NumberData> implements TensorHandl
     return this;
   }
 
-  /** In place: every element becomes `x`. Returns this tensor. */
+  /**
+   * In place: every element becomes `x`, which an integer dtype saturates as `astype` does. Returns
+   * this tensor.
+   */
   fill(x: Scalar): this {
     fillWith(this.dtype, this.data, this.#scalar(x, 'fill'));
     return this;

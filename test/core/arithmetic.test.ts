@@ -60,6 +60,30 @@ test('V1: arithmetic is exact in each dtype: one rounding, and integers wrap aro
   t.is(full([1], 2 ** 31 - 1, { dtype: 'int32' }).add(1).data[0], -(2 ** 31));
 });
 
+test('V1: products of integers wrap around exactly, beyond what a double holds too', (t) => {
+  const high = 2 ** 31 - 1;
+  const low = -(2 ** 31);
+  const a = tensor([high, low, high, 65537], { dtype: 'int32' });
+  const b = tensor([high, low, low, 65537], { dtype: 'int32' });
+  // In bigints: 2 ** 62 - 2 ** 32 + 1, 2 ** 62, -(2 ** 62) + 2 ** 31 and 2 ** 32 + 2 ** 17 + 1.
+  const products = [1, 0, low, 131073];
+  t.deepEqual(a.mul(b).toArray(), products);
+  t.deepEqual(a.mul(high).toArray(), [1, low, 1, high - 65536]);
+  t.deepEqual(zeros([4], { dtype: 'int32' }).add_(b, high).toArray(), [1, low, low, high - 65536]);
+  // 127 * (2 ** 53 - 1), whose last bits are those of -127.
+  t.is(full([1], 127, { dtype: 'int8' }).mul(2 ** 53 - 1).data[0], -127);
+  // Other factors are multiplied as doubles, then truncated.
+  t.deepEqual(tensor([5, -5], { dtype: 'int32' }).mul(0.5).toArray(), [2, -2]);
+});
+
+test('V1: fill saturates integers as a cast does', (t) => {
+  for (const dtype of ['int8', 'uint8', 'int32'] as const) {
+    for (const x of [300, -300, 1e10, -1e10, Infinity, -Infinity, NaN, 1.9, -1.9]) {
+      t.is(full([1], x, { dtype }).data[0], tensor([x], { dtype }).data[0], `${dtype} ${x}`);
+    }
+  }
+});
+
 test('V1: add_ with a scale is add of the scaled tensor', (t) => {
   const numbers = fc.array(fc.float({ noNaN: true }), { minLength: 1, maxLength: 40 });
   const property = fc.property(numbers, fc.double({ noNaN: true }), (values, scale) => {
