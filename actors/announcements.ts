@@ -1,7 +1,7 @@
-import type { Key } from '../src/core/keys.js';
 import { customOf } from '../src/core/optimizers/custom.js';
 import { plainOptions } from '../src/core/optimizers/optimizer.js';
 import type { FromCoordinator, Rank } from '../src/core/protocol.js';
+import type { Entry } from './entry.js';
 import type { Members } from './members.js';
 import type { RuleKind } from './rule.js';
 
@@ -16,7 +16,11 @@ export class Announcements {
   }
 
   /** These keys exist from now on. */
-  keys(keys: readonly Key[]): void {
+  keys(entries: readonly Entry[]): void {
+    const keys = entries.map(({ key, order: number, like }) => {
+      const { shape, dtype, device } = like;
+      return { key, number, shape, dtype, device };
+    });
     this.#tell({ type: 'keys', keys });
   }
 

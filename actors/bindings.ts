@@ -9,21 +9,26 @@ import type { TensorHandle } from '../src/core/tensor.js';
 
 /**
  * Cloning a view of shared memory costs microseconds, so a tensor crosses a port once: its first use
- * binds it to a number, and later uses send the number. A binding ends when the device's tensor is
+ * binds it to a number, which stands for it from then on. A binding ends when the device's tensor is
  * collected, so the coordinator holds no memory that its device has let go.
  */
 
-/** A tensor as it crosses a port: bound to a number here, or before. */
-type Bound = number | { readonly bind: number; readonly tensor: WireTensor };
-
 interface BoundGroup {
   readonly key: WireGroup['key'];
-  readonly tensors: readonly Bound[];
+  /** The numbers of the tensors. */
+  readonly tensors: readonly number[];
 }
 
-/** A message with tensors replaced by their bindings, or the end of some bindings. */
+/** A tensor and the number that stands for it from now on. */
+interface Binding {
+  readonly number: number;
+  readonly tensor: WireTensor;
+}
+
+/** A message with tensors replaced by their numbers, the beginning of some bindings, or their end. */
 export type BoundMessage =
   | { readonly type: 'message'; readonly message: ToCoordinator; readonly groups: BoundGroups }
+  | { readonly type: 'bind'; readonly bindings: readonly Binding[] }
   | { readonly type: 'unbind'; readonly numbers: readonly number[] };
 
 type BoundGroups = Readonly<Partial<Record<GroupField, readonly BoundGroup[]>>>;
@@ -34,17 +39,53 @@ const fields: readonly GroupField[] = ['values', 'push', 'pull'];
 /** The device's side: knows which of its tensors are bound. */
 export class Binder {
   readonly #numbers = new WeakMap<WireTensor, number>();
+  #bound: Binding[] = [];
   #collected: number[] = [];
   readonly #registry = new FinalizationRegistry<number>((bound) => this.#collected.push(bound));
+  readonly #onBind: (number: number, tensor: WireTensor) => void;
+  readonly #onUnbind: (numbers: readonly number[]) => void;
   #last = 0;
 
-  /** What to post for `batch`: the ends of bindings first, then each message. */
+  /** `onBind` and `onUnbind` are called for each new binding, and for those that have ended. */
+  constructor(
+    onBind: (number: number, tensor: WireTensor) => void = () => undefined,
+    onUnbind: (numbers: readonly number[]) => void = () => undefined,
+  ) {
+    this.#onBind = onBind;
+    this.#onUnbind = onUnbind;
+  }
+
+  /** What to post for `batch`: news of bindings first, then each message. */
   encode(batch: readonly ToCoordinator[]): BoundMessage[] {
     const encoded = batch.map((message) => this.#encodeOne(message));
-    if (this.#collected.length === 0) return encoded;
-    const numbers = this.#collected;
-    this.#collected = [];
-    return [{ type: 'unbind', numbers }, ...encoded];
+    return [...this.news(), ...encoded];
+  }
+
+  /** What to post so that the other side knows all bindings that were made. */
+  news(): BoundMessage[] {
+    const news: BoundMessage[] = [];
+    if (this.#collected.length > 0) {
+      news.push({ type: 'unbind', numbers: this.#collected });
+      this.#onUnbind(this.#collected);
+      this.#collected = [];
+    }
+    if (this.#bound.length > 0) {
+      news.push({ type: 'bind', bindings: this.#bound });
+      this.#bound = [];
+    }
+    return news;
+  }
+
+  /** The number of a tensor, which it gets now if it has none. */
+  bind(tensor: WireTensor): number {
+    const known = this.#numbers.get(tensor);
+    if (known !== undefined) return known;
+    const number = ++this.#last;
+    this.#numbers.set(tensor, number);
+    this.#registry.register(tensor, number);
+    this.#bound.push({ number, tensor: plain(tensor) });
+    this.#onBind(number, tensor);
+    return number;
   }
 
   #encodeOne(message: ToCoordinator): BoundMessage {
@@ -55,20 +96,11 @@ export class Binder {
       if (list === undefined) continue;
       groups[field] = list.map(({ key, tensors }) => ({
         key,
-        tensors: tensors.map((tensor) => this.#bind(tensor)),
+        tensors: tensors.map((tensor) => this.bind(tensor)),
       }));
       delete rest[field];
     }
     return { type: 'message', message: rest as unknown as ToCoordinator, groups };
-  }
-
-  #bind(tensor: WireTensor): Bound {
-    const known = this.#numbers.get(tensor);
-    if (known !== undefined) return known;
-    const bind = ++this.#last;
-    this.#numbers.set(tensor, bind);
-    this.#registry.register(tensor, bind);
-    return { bind, tensor: plain(tensor) };
   }
 }
 
@@ -81,23 +113,26 @@ export class BindingTable {
     const messages: ToCoordinator[] = [];
     for (const item of batch) {
       if (item.type === 'message') messages.push(this.#decodeOne(item.message, item.groups));
-      else for (const bound of item.numbers) this.#tensors.delete(bound);
+      else if (item.type === 'unbind') for (const each of item.numbers) this.#tensors.delete(each);
+      else for (const { number, tensor } of item.bindings) this.#tensors.set(number, tensor);
     }
     return messages;
+  }
+
+  /** The tensor behind a number; undefined where the news of it has not come. */
+  find(number: number): WireTensor | undefined {
+    return this.#tensors.get(number);
   }
 
   #decodeOne(message: ToCoordinator, groups: BoundGroups): ToCoordinator {
     const decoded = Object.entries(groups).map(([field, list]) => [
       field,
-      list.map(({ key, tensors }) => ({ key, tensors: tensors.map((each) => this.#find(each)) })),
+      list.map(({ key, tensors }) => ({
+        key,
+        tensors: tensors.map((each) => this.#tensors.get(each)!),
+      })),
     ]);
     return { ...(message as Request), ...(Object.fromEntries(decoded) as object) } as ToCoordinator;
-  }
-
-  #find(bound: Bound): WireTensor {
-    if (typeof bound === 'number') return this.#tensors.get(bound)!;
-    this.#tensors.set(bound.bind, bound.tensor);
-    return bound.tensor;
   }
 }
 

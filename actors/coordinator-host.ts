@@ -1,69 +1,142 @@
 import type { MessagePort } from 'node:worker_threads';
+import {
+  attachDevice,
+  coordinatorRank,
+  createEngine,
+  type Engine,
+  type EngineDevice,
+} from '../native/engine.js';
 import { kernels } from '../native/kernels.js';
+import { statusCounter } from '../src/core/layout.js';
 import { type CoordinatorOptions, type FromCoordinator, type Rank } from '../src/core/protocol.js';
-import { BindingTable, type BoundMessage } from './bindings.js';
+import type { BoundMessage } from './bindings.js';
 import { checkpointFiles } from './checkpoint-file.js';
 import { Coordinator } from './coordinator.js';
 import { DeadlineClock } from './deadline-clock.js';
+import { DeviceTables } from './device-tables.js';
 import { loadModule } from './module-loader.js';
 
 /** The control plane of a coordinator thread: what its supervisor can ask of it. */
 export interface CoordinatorControl {
-  /** Connects device `rank`, which holds the other end of `port`. */
-  join(rank: Rank, port: MessagePort): void;
+  /**
+   * Connects device `rank`, which holds the other end of `port`. Returns the number of the store's
+   * engine; undefined where there is none.
+   */
+  join(rank: Rank, port: MessagePort): number | undefined;
   /** Device `rank` is gone: dead of `cause`, or in good order without one. */
   depart(rank: Rank, cause: string | undefined): void;
   /** Lets go of every port and timer, so that the thread can end. */
   stop(): void;
 }
 
+/** Answers on their way to devices, a batch at a time. */
+class Outboxes {
+  readonly #ports: ReadonlyMap<Rank, MessagePort>;
+  readonly #batches = new Map<Rank, FromCoordinator[]>();
+
+  constructor(ports: ReadonlyMap<Rank, MessagePort>) {
+    this.#ports = ports;
+  }
+
+  add(to: Rank, message: FromCoordinator): void {
+    const batch = this.#batches.get(to);
+    if (batch) batch.push(message);
+    else this.#batches.set(to, [message]);
+  }
+
+  /**
+   * Posts everything. The device that was heard last first: its core is idle, while this thread
+   * stands on the core of one that waits longer. The other way round, two devices wake on one core
+   * and share it until the scheduler looks again, milliseconds later.
+   */
+  flush(heard?: Rank): void {
+    if (heard !== undefined) this.#post(heard);
+    for (const rank of this.#batches.keys()) this.#post(rank);
+  }
+
+  #post(rank: Rank): void {
+    const batch = this.#batches.get(rank);
+    if (batch === undefined) return;
+    this.#batches.delete(rank);
+    this.#ports.get(rank)?.postMessage(batch);
+  }
+}
+
 /** Runs a coordinator on this thread: messages in from ports, answers out a batch at a time. */
 export function hostCoordinator(options: CoordinatorOptions): CoordinatorControl {
   const ports = new Map<Rank, MessagePort>();
-  const outboxes = new Map<Rank, FromCoordinator[]>();
-  const post = (rank: Rank): void => {
-    const batch = outboxes.get(rank);
-    if (batch === undefined) return;
-    outboxes.delete(rank);
-    ports.get(rank)?.postMessage(batch);
-  };
-  // The device that was heard last first: its core is idle, while this thread stands on the core of
-  // one that waits longer. The other way round, two devices wake on one core and share it until the
-  // scheduler looks again, milliseconds later.
-  const flush = (heard?: Rank): void => {
-    if (heard !== undefined) post(heard);
-    for (const rank of outboxes.keys()) post(rank);
+  const outboxes = new Outboxes(ports);
+  const engine = engineFor(options);
+  const devices = new DeviceTables();
+  const settle = (heard?: Rank): void => {
+    for (let next = devices.takeEarly(); next !== undefined; next = devices.takeEarly()) {
+      coordinator.receive(next.rank, next.messages);
+    }
+    outboxes.flush(heard);
+    clock.watch();
   };
   const coordinator: Coordinator = new Coordinator(options, {
     kernels,
-    send: (to, message) => {
-      const batch = outboxes.get(to);
-      if (batch) batch.push(message);
-      else outboxes.set(to, [message]);
-    },
-    loadModule: (kind, url, loaded) => void loadModule(kind, url, loaded).then(() => flush()),
+    engine,
+    tensorOf: (rank, number) => devices.tensorOf(rank, number),
+    send: (to, message) => outboxes.add(to, message),
+    loadModule: (kind, url, loaded) => void loadModule(kind, url, loaded).then(() => settle()),
     files: checkpointFiles,
   });
-  const clock = new DeadlineClock(coordinator, () => flush());
+  const clock = new DeadlineClock(coordinator, settle);
+  const renew = (): void => {
+    coordinator.renew();
+    settle();
+  };
+  const bell = engine && ringFor(engine, options, renew);
 
   return {
     join: (rank, port) => {
       ports.set(rank, port);
-      port.once('close', () => ports.delete(rank)); // And with it what its device had bound.
-      const bindings = new BindingTable();
-      port.on('message', (batch: readonly BoundMessage[]) => {
-        coordinator.receive(rank, bindings.decode(batch));
-        flush(rank);
-        clock.watch();
+      devices.add(rank, port);
+      port.once('close', () => {
+        ports.delete(rank);
+        // The engine lets go of the device's tensors first; whatever still waits has them itself.
+        coordinator.receive(rank, []);
+        settle();
+        devices.delete(rank);
       });
+      port.on('message', (batch: readonly BoundMessage[]) => {
+        const messages = devices.decode(rank, batch);
+        if (messages.length === 0) return;
+        coordinator.receive(rank, messages);
+        settle(rank);
+      });
+      return engine?.number;
     },
     depart: (rank, cause) => {
       coordinator.depart(rank, cause);
-      flush();
+      settle();
     },
     stop: () => {
       clock.stop();
+      bell?.detach();
+      engine?.close();
       for (const port of ports.values()) port.close();
     },
   };
+}
+
+function engineFor({ workers, consistency, status }: CoordinatorOptions): Engine | undefined {
+  const updates = new BigInt64Array(status, statusCounter.updates * 8, 1);
+  return createEngine(workers, consistency === 'async', updates);
+}
+
+/** Has `onRing` called when the engine needs the coordinator. */
+function ringFor(
+  engine: Engine,
+  { workers }: CoordinatorOptions,
+  onRing: () => void,
+): EngineDevice | undefined {
+  const calls = new Float64Array(64);
+  const bell = attachDevice(engine.number, coordinatorRank(workers), () => {
+    while (bell?.takeEnded(calls) === calls.length);
+    onRing();
+  });
+  return bell;
 }

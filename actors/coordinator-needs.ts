@@ -1,5 +1,6 @@
 import type { Failure } from '../src/core/errors.js';
-import type { FromCoordinator, Rank } from '../src/core/protocol.js';
+import type { FromCoordinator, Rank, WireTensor } from '../src/core/protocol.js';
+import type { Engine } from '../native/engine.js';
 import type { Kernels } from '../native/kernels.js';
 import type { Checkpoint, StoredTensor } from './checkpoint-file.js';
 
@@ -21,6 +22,10 @@ export interface CoordinatorHost {
   /** Imports a user's module, then calls `loaded` with its default export or the failure. */
   loadModule(kind: ModuleKind, url: string, loaded: (outcome: LoadedModule) => void): void;
   readonly files: CheckpointFiles;
+  /** Carries out what is plain; undefined: the coordinator does everything. */
+  readonly engine?: Engine | undefined;
+  /** The tensor that a device knows by a number. Only where there is an engine. */
+  readonly tensorOf?: (rank: Rank, number: number) => WireTensor;
 }
 
 /** What a user's module is for: its default export is a function, or a class with `update`. */

@@ -1,22 +1,28 @@
-import { fromFailure, KVStoreError, showKey, toFailure, type Failure } from '../src/core/errors.js';
+import { fromFailure, KVStoreError, toFailure, type Failure } from '../src/core/errors.js';
 import { MemoryBudget } from '../src/core/memory.js';
 import type { CoordinatorOptions, Rank, Request, ToCoordinator } from '../src/core/protocol.js';
-import type { Consistency } from '../src/core/types.js';
 import type { Actor } from './actor.js';
 import { Announcements } from './announcements.js';
 import { Collective } from './collective.js';
 import type { CoordinatorHost } from './coordinator-needs.js';
+import { EngineLease } from './engine-lease.js';
 import type { Entry, EntryTicket } from './entry.js';
 import { KeyTable } from './key-table.js';
 import { Members } from './members.js';
+import { OpenTickets } from './open-tickets.js';
 import { Pins } from './pins.js';
 import { Pulls } from './pulls.js';
-import { Rounds, timedOut } from './rounds.js';
+import { Rounds } from './rounds.js';
 import { Settings } from './settings.js';
 import { StatusBlock } from './status.js';
+import { StateQueue } from './state-queue.js';
 import { StateCalls, type StateRequest } from './state-calls.js';
 import { Ticket, type CallRequest } from './ticket.js';
+import { timeoutOf } from './timeouts.js';
 import { UpdateRule } from './update-rule.js';
+
+/** Requests that are settings: rank 0's count, others follow them. */
+const settings: ReadonlySet<string> = new Set(['setUpdater', 'setOptimizer', 'setCompression']);
 
 /**
  * Owns every stored tensor and makes the pushes of each key one sequence. This is the reference: the
@@ -25,7 +31,6 @@ import { UpdateRule } from './update-rule.js';
  */
 export class Coordinator implements Actor<ToCoordinator> {
   readonly #host: CoordinatorHost;
-  readonly #consistency: Consistency;
   readonly #members: Members;
   readonly #announce: Announcements;
   readonly #updates: UpdateRule;
@@ -35,24 +40,22 @@ export class Coordinator implements Actor<ToCoordinator> {
   /** What waits for other devices before it starts: inits, settings, barriers. */
   readonly #collective: Collective;
   readonly #state: StateCalls;
-  /** Saves and loads that wait for their turn. */
-  readonly #stateCalls = new Set<EntryTicket>();
-  /** Requests that are not answered. */
-  readonly #open = new Set<EntryTicket>();
+  readonly #open = new OpenTickets();
+  readonly #stateQueue = new StateQueue(this.#open);
   readonly #status: StatusBlock;
   readonly #budget: MemoryBudget;
   readonly #pins: Pins;
+  readonly #lease: EngineLease | undefined;
 
   constructor(options: CoordinatorOptions, host: CoordinatorHost) {
     this.#host = host;
-    this.#consistency = options.consistency;
     this.#status = new StatusBlock(options.status);
     this.#members = new Members(options.workers, options.onDeath);
     this.#announce = new Announcements(this.#members, host.send.bind(host));
     this.#budget = new MemoryBudget(options.memoryLimit, 'the store');
     this.#pins = new Pins(this.#budget);
-    const changed = (): void => this.#announce.rule(this.#updates.rule);
-    const context = { budget: this.#budget, pins: this.#pins, changed };
+    const ruleChanged = (): void => this.#announce.rule(this.#updates.rule);
+    const context = { budget: this.#budget, pins: this.#pins, changed: ruleChanged };
     this.#updates = new UpdateRule(host.kernels, context, options);
     this.#settings = new Settings({
       host,
@@ -76,14 +79,22 @@ export class Coordinator implements Actor<ToCoordinator> {
       pins: this.#pins,
       files: host.files,
       optimizers: this.#settings.optimizers,
-      keysAdded: (keys) => this.#announce.keys(keys),
-      ruleChanged: () => this.#announce.rule(this.#updates.rule),
+      keysAdded: (entries) => this.#announce.keys(entries),
+      ruleChanged,
     });
     this.#collective = new Collective(this.#members, (ticket) => this.#run(ticket));
-    this.#publish();
+    this.#lease = EngineLease.on(host, {
+      keys: this.#keys,
+      updates: this.#updates,
+      members: this.#members,
+      pins: this.#pins,
+      consistency: options.consistency,
+    });
+    this.#goOn();
   }
 
   receive(from: Rank, batch: readonly ToCoordinator[]): void {
+    this.#takeBack();
     // Without priorities everything goes on at once; with them all of the batch must be known first.
     const gathers = batch.some((message) => 'priority' in message);
     for (const message of batch) {
@@ -100,6 +111,8 @@ export class Coordinator implements Actor<ToCoordinator> {
       this.#pins.release(from, message.pins);
     } else if (message.type === 'leave') {
       this.#leave(from, message);
+    } else if (message.type === 'overdue') {
+      // Taken back from the engine by now, and watched from now on.
     } else if (!this.#members.isLive(from)) {
       // Sent before its end and delivered after: the rounds have gone on without it.
       const late = this.#members.departed(from, message.type);
@@ -113,22 +126,23 @@ export class Coordinator implements Actor<ToCoordinator> {
 
   /** When the request that waits longest gives up; undefined while none waits. */
   get oldestDeadlineMs(): number | undefined {
-    const [oldest] = this.#open;
-    return oldest?.request.deadlineMs;
+    return this.#open.oldestDeadlineMs;
   }
 
   /** Ends what has waited past its deadline. `nowMs` is on the monotonic clock. */
   tick(nowMs: number): void {
-    const late = [...this.#open].filter(({ request }) => request.deadlineMs <= nowMs);
+    this.#takeBack();
+    const late = this.#open.late(nowMs);
     // Before any is taken back: who gives up in this moment is not who the others waited for.
-    const errors = late.map((ticket) => this.#timeoutOf(ticket));
+    const errors = late.map((ticket) => timeoutOf(ticket, this.#rounds, this.#collective));
     late.forEach((ticket, i) => this.#fail(ticket, errors[i]));
     this.#goOn();
   }
 
   /** Device `rank` is gone: dead of `cause`, or in good order without one. */
   depart(rank: Rank, cause: string | undefined): void {
-    if (!this.#members.depart(rank, cause)) return;
+    this.#takeBack();
+    if (!this.#members.depart(rank, cause)) return this.#goOn();
     for (const ticket of this.#collective.departed(rank)) this.#open.delete(ticket);
     this.#pins.departed(rank);
     this.#rounds.departed(rank, this.#keys.entries());
@@ -139,6 +153,7 @@ export class Coordinator implements Actor<ToCoordinator> {
   /** Ends a wait for modules: goes on with the request, or fails it. */
   #resume(ticket: EntryTicket, failure: Failure | undefined, goOn: () => void): void {
     if (!this.#open.has(ticket)) return;
+    this.#takeBack();
     try {
       if (failure !== undefined) throw fromFailure(failure);
       goOn();
@@ -153,7 +168,7 @@ export class Coordinator implements Actor<ToCoordinator> {
     this.#rounds.resume(); // What it sent before is not taken back.
     const error = new KVStoreError('closed', `rank ${rank} closed its store first`, { rank });
     this.#collective.departed(rank); // What it sent after a call that waits never starts.
-    for (const ticket of [...this.#open]) if (ticket.rank === rank) this.#fail(ticket, error);
+    for (const ticket of this.#open.of(rank)) this.#fail(ticket, error);
     this.depart(rank, undefined);
     this.#host.send(rank, { type: 'done', id });
   }
@@ -174,14 +189,14 @@ export class Coordinator implements Actor<ToCoordinator> {
       case 'broadcast':
         return this.#init(ticket, request);
       case 'push':
-        return this.#rounds.submit(ticket, this.#pushGroups(request.push), []);
+        return this.#submit(ticket, this.#pushGroups(request.push), []);
       case 'pullRows':
-        return this.#rounds.submit(ticket, [], [this.#keys.rowGroup(request)]);
+        return this.#submit(ticket, [], [this.#keys.rowGroup(request)]);
       case 'pull':
-        return this.#rounds.submit(ticket, [], this.#keys.pullGroups(request.pull, request.view));
+        return this.#submit(ticket, [], this.#keys.pullGroups(request.pull, request.view));
       case 'pushpull': {
         const pull = this.#keys.pullGroups(request.pull);
-        return this.#rounds.submit(ticket, this.#pushGroups(request.push), pull);
+        return this.#submit(ticket, this.#pushGroups(request.push), pull);
       }
       case 'setUpdater':
       case 'setOptimizer':
@@ -196,7 +211,7 @@ export class Coordinator implements Actor<ToCoordinator> {
       case 'load':
         this.#collective.hold(ticket);
         return this.#settings.withOptimizers(ticket, request.modules, () =>
-          this.#stateCalls.add(ticket),
+          this.#stateQueue.add(ticket),
         );
       case 'barrier':
         return this.#collective.arrive(ticket, (done) => this.#answer(done, undefined));
@@ -205,13 +220,6 @@ export class Coordinator implements Actor<ToCoordinator> {
 
   #pushGroups(groups: Parameters<KeyTable['pushGroups']>[0]): ReturnType<KeyTable['pushGroups']> {
     const checked = this.#keys.pushGroups(groups);
-    if (this.#consistency === 'async' && this.#updates.rule.kind === 'assign') {
-      throw new KVStoreError(
-        'updater_required',
-        'a push to an asynchronous store expected setUpdater or setOptimizer to be called before',
-        { key: groups[0]?.key },
-      );
-    }
     for (const { entry, tensors } of checked) this.#updates.admit(entry, tensors);
     return checked;
   }
@@ -221,8 +229,9 @@ export class Coordinator implements Actor<ToCoordinator> {
     const keys = request.values.map(({ key }) => key);
     if (ticket.rank === 0) {
       if (request.type === 'broadcast') this.#keys.checkOuts(request.values, request.pull);
-      this.#keys.create(request.values);
-      this.#announce.keys(keys);
+      const entries = this.#keys.create(request.values);
+      this.#lease?.touch(entries);
+      this.#announce.keys(entries);
     } else {
       this.#keys.assertNotInitialised(keys, ticket.rank);
       if (!keys.every((key) => this.#keys.has(key))) return this.#collective.holdForKeys(ticket);
@@ -230,7 +239,7 @@ export class Coordinator implements Actor<ToCoordinator> {
       this.#keys.join(request.values, ticket.rank);
     }
     if (request.type === 'broadcast') {
-      this.#rounds.submit(ticket, [], this.#keys.pullGroups(request.pull));
+      this.#submit(ticket, [], this.#keys.pullGroups(request.pull));
     } else {
       this.#answer(ticket, undefined);
     }
@@ -263,16 +272,6 @@ export class Coordinator implements Actor<ToCoordinator> {
     this.#collective.configured(ticket, undefined);
   }
 
-  #timeoutOf(ticket: EntryTicket): KVStoreError {
-    const what = `${ticket.request.type} of rank ${ticket.rank}`;
-    for (const entry of ticket.entries) {
-      const missing = entry.awaitsRound(ticket) ? this.#rounds.missing(entry) : [];
-      if (missing.length === 0) continue;
-      return timedOut(`${what} on ${showKey(entry.key)}`, missing, entry.key);
-    }
-    return timedOut(what, this.#collective.missing(ticket));
-  }
-
   /** Answers a ticket with an error and takes back whatever of it still waits. */
   #fail(ticket: EntryTicket, error: unknown): void {
     if (!this.#open.has(ticket)) return;
@@ -280,7 +279,7 @@ export class Coordinator implements Actor<ToCoordinator> {
     this.#answer(ticket, failure);
     this.#rounds.withdraw(ticket, failure);
     const { type } = ticket.request;
-    if (ticket.rank === 0 && isSetting(type)) {
+    if (ticket.rank === 0 && settings.has(type)) {
       this.#collective.configured(ticket, failure); // Those who follow it hear of its failure.
     } else {
       this.#collective.withdraw(ticket);
@@ -294,20 +293,40 @@ export class Coordinator implements Actor<ToCoordinator> {
     this.#host.send(ticket.rank, ticket.answer(failure));
   }
 
+  #submit(...parts: Parameters<Rounds['submit']>): void {
+    this.#rounds.submit(...parts);
+    this.#lease?.touch(parts[0].entries);
+  }
+
+  /** Takes the store back from the engine, with what that has not ended. */
+  #takeBack(): void {
+    const left = this.#lease?.recall() ?? [];
+    this.#open.addOld(left.map(({ ticket }) => ticket));
+    for (const { ticket, push, pull } of left) this.#submit(ticket, push, pull);
+  }
+
   #goOn(): void {
     do this.#rounds.resume();
     while (this.#runStateCalls());
     this.#publish();
+    if (this.#stateQueue.isEmpty) this.#lease?.grant();
   }
 
-  /** Saves and loads whose device has nothing else under way. Whether there were any. */
+  /** The engine needs something of the coordinator before it can go on. */
+  renew(): void {
+    this.#takeBack();
+    this.#lease?.touchAll();
+    this.#goOn();
+  }
+
+  /** Runs the saves and loads whose turn has come. Whether there were any. */
   #runStateCalls(): boolean {
-    const due = [...this.#stateCalls].filter((ticket) => !this.#isBusy(ticket));
+    const due = this.#stateQueue.takeDue(!this.#rounds.isUpdating);
     for (const ticket of due) {
-      this.#stateCalls.delete(ticket);
       if (!this.#open.has(ticket)) continue;
       try {
         this.#state.run(ticket.request as StateRequest);
+        this.#lease?.touchAll();
         this.#answer(ticket, undefined);
         this.#collective.withdraw(ticket);
       } catch (error) {
@@ -315,12 +334,6 @@ export class Coordinator implements Actor<ToCoordinator> {
       }
     }
     return due.length > 0;
-  }
-
-  /** Whether calls that were made before a save or load of the same device are under way. */
-  #isBusy({ rank, request }: EntryTicket): boolean {
-    if (request.type === 'load' && this.#rounds.isUpdating) return true;
-    return [...this.#open].some((each) => each.rank === rank && each.request.id < request.id);
   }
 
   #publish(): void {
@@ -331,9 +344,4 @@ export class Coordinator implements Actor<ToCoordinator> {
       bytes: this.#budget.usedBytes,
     });
   }
-}
-
-/** Whether requests of `type` are settings: rank 0's count, others follow them. */
-function isSetting(type: Request['type']): boolean {
-  return type === 'setUpdater' || type === 'setOptimizer' || type === 'setCompression';
 }

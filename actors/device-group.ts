@@ -1,17 +1,15 @@
-import type { MessagePort } from 'node:worker_threads';
 import { fromFailure, KVStoreError, type Failure } from '../src/core/errors.js';
 import type { CoordinatorOptions, Rank } from '../src/core/protocol.js';
 import { EventQueue } from './event-queue.js';
+import type { CoordinatorAddress } from './port-link.js';
 import { CoordinatorSupervisor } from './supervisor.js';
 import { Thread } from './thread.js';
 
 /** What every device thread is started with, beside what its program needs. */
 export interface DeviceStart<Program> {
-  readonly rank: Rank;
+  readonly coordinator: CoordinatorAddress;
   readonly numWorkers: number;
   readonly status: SharedArrayBuffer;
-  /** To the coordinator. */
-  readonly port: MessagePort;
   readonly program: Program;
 }
 
@@ -80,8 +78,8 @@ export class DeviceGroup<Program> {
     try {
       const { workers } = this.#options.coordinator;
       const ranks = Array.from({ length: workers }, (_, rank) => rank);
-      const ports = await Promise.all(ranks.map((rank) => this.#coordinator.connect(rank)));
-      await Promise.all(ports.map((port, rank) => this.#runDevice(rank, port)));
+      const addresses = await Promise.all(ranks.map((rank) => this.#coordinator.connect(rank)));
+      await Promise.all(addresses.map((address) => this.#runDevice(address)));
     } catch (error) {
       await Promise.all(this.#threads.map((thread) => thread.terminate()));
       throw this.#coordinatorLoss ?? error;
@@ -98,11 +96,12 @@ export class DeviceGroup<Program> {
   }
 
   /** Runs one device to its end. */
-  async #runDevice(rank: Rank, port: MessagePort): Promise<void> {
+  async #runDevice(address: CoordinatorAddress): Promise<void> {
+    const { port, rank } = address;
     if (this.#stopping) return port.close();
-    const { coordinator, entry, program } = this.#options;
-    const { status, workers: numWorkers } = coordinator;
-    const workerData: DeviceStart<Program> = { rank, numWorkers, status, port, program };
+    const { entry, program } = this.#options;
+    const { status, workers: numWorkers } = this.#options.coordinator;
+    const workerData: DeviceStart<Program> = { coordinator: address, numWorkers, status, program };
     const thread = new Thread(`device ${rank}`, entry, { workerData, transferList: [port] });
     this.#threads.push(thread);
     this.#results[rank] = undefined;

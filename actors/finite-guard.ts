@@ -13,18 +13,18 @@ import type { Workspace } from './workspace.js';
 export class FiniteGuard {
   readonly #kernels: Kernels;
   readonly #workspace: Workspace;
-  readonly #isOn: boolean;
+  readonly isOn: boolean;
   #copy: TensorData | undefined;
 
   constructor(kernels: Kernels, workspace: Workspace, isOn: boolean) {
     this.#kernels = kernels;
     this.#workspace = workspace;
-    this.#isOn = isOn;
+    this.isOn = isOn;
   }
 
   /** Whether versions of `entry` are looked at. Integers are always finite. */
   watches(entry: Entry): boolean {
-    return this.#isOn && dtypeInfo(entry.like.dtype).floating;
+    return this.isOn && dtypeInfo(entry.like.dtype).floating;
   }
 
   /** Throws `updater_error` when `data`, the next version of `entry`, must not be published. */

@@ -24,6 +24,8 @@ type RowsRequest = Request & { readonly type: 'pullRows' };
 /** The store's keys. Every check of a request happens here, before anything is changed. */
 export class KeyTable {
   readonly #entries = new Map<Key, Entry>();
+  /** By their order. */
+  readonly #list: Entry[] = [];
   readonly #budget: MemoryBudget;
   readonly #findRows: FindRows;
   #kind: 'number' | 'string' | undefined;
@@ -41,15 +43,15 @@ export class KeyTable {
     return this.#entries.has(key);
   }
 
-  entries(): Iterable<Entry> {
-    return this.#entries.values();
+  entries(): readonly Entry[] {
+    return this.#list;
   }
 
   /**
    * Makes a key of each value, for rank 0, or none at all. Throws `duplicate_key`,
    * `mixed_key_types`, `memory_limit`.
    */
-  create(values: readonly WireGroup[]): void {
+  create(values: readonly WireGroup[]): readonly Entry[] {
     this.assertOneKind(values.map(({ key }) => key));
     const seen = new Set<Key>();
     let bytes = 0;
@@ -61,8 +63,8 @@ export class KeyTable {
     const what = values.length === 1 ? showKey(values[0]!.key) : `init of ${values.length} keys`;
     this.#budget.reserve(bytes, what, values[0]?.key);
     const made = this.#allocateAll(values, bytes);
-    for (const entry of made) this.#entries.set(entry.key, entry);
-    this.#kind ??= values.length === 0 ? undefined : kindOf(values[0]!.key);
+    for (const entry of made) this.#add(entry);
+    return made;
   }
 
   /** The entry of `key`. Throws `unknown_key`. */
@@ -77,8 +79,7 @@ export class KeyTable {
     const handle = withoutData({ ...like, device: cpu(0), data: stored.data });
     const entry = new Entry(key, this.#entries.size, handle, stored);
     entry.initialised.add(0);
-    this.#entries.set(key, entry);
-    this.#kind ??= kindOf(key);
+    this.#add(entry);
     return entry;
   }
 
@@ -166,6 +167,12 @@ export class KeyTable {
       if (like === undefined) throw unknown(key);
       for (const out of tensors) assertSameShape(key, like, out, 'out');
     }
+  }
+
+  #add(entry: Entry): void {
+    this.#entries.set(entry.key, entry);
+    this.#list.push(entry);
+    this.#kind ??= kindOf(entry.key);
   }
 
   #inOrder<Wire extends WireTensor>(

@@ -1,6 +1,5 @@
-import type { MessagePort } from 'node:worker_threads';
-import { Binder } from './bindings.js';
-import type { FromCoordinator, ToCoordinator } from '../src/core/protocol.js';
+import type { FromCoordinator, Request, ToCoordinator } from '../src/core/protocol.js';
+import type { TensorHandle } from '../src/core/tensor.js';
 
 /** The way from one device to its coordinator and back, in batches, in order. */
 export interface Link {
@@ -9,18 +8,19 @@ export interface Link {
   /** While on, an answer on its way keeps this thread alive. */
   keepAlive(on: boolean): void;
   close(): void;
+  /** A shorter way for plain pushes and pulls, where there is one. */
+  readonly direct?: Direct | undefined;
 }
 
-/** A link over a message port; the coordinator's side of it is in `coordinator-host.ts`. */
-export function portLink(port: MessagePort): Link {
-  const binder = new Binder();
-  return {
-    post: (batch) => port.postMessage(binder.encode(batch)),
-    listen: (onBatch) => {
-      port.on('message', onBatch);
-      port.unref(); // Listening refs the port, but an idle store must not keep an app running.
-    },
-    keepAlive: (on) => (on ? port.ref() : port.unref()),
-    close: () => port.close(),
-  };
+/** The way past the coordinator: whoever comes last does the work. */
+export interface Direct {
+  /**
+   * Takes requests in, up to the first that has to go to the coordinator, and returns how many; some
+   * may have ended already.
+   */
+  submit(batch: readonly ToCoordinator[]): number;
+  /** `onEnded` is called with what `submit` took in and has ended well. */
+  listen(onEnded: (ids: Float64Array, count: number) => void): void;
+  /** The fresh tensors of a pull that was taken in; forgets them. */
+  freshOf(id: Request['id']): readonly TensorHandle[] | undefined;
 }

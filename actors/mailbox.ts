@@ -30,6 +30,8 @@ export interface MailboxOptions {
 interface Waiting {
   readonly body: RequestBody;
   readonly deadlineMs: number;
+  /** Whether it went to the coordinator; else it took the direct way. */
+  isPosted: boolean;
   readonly resolve: (done: Done) => void;
   readonly reject: (error: KVStoreError) => void;
 }
@@ -47,6 +49,8 @@ export class Mailbox {
   readonly #options: MailboxOptions;
   readonly #capacity: number;
   readonly #unanswered = new Map<number, Waiting>();
+  /** How many of them went to the coordinator: while there are any, the others follow them. */
+  #posted = 0;
   /** Requests without a place, oldest first. */
   #queue: Waiting[] = [];
   #outbox: ToCoordinator[] = [];
@@ -54,12 +58,17 @@ export class Mailbox {
   #heardMs = 0;
   #closed: KVStoreError | undefined;
   #watch: NodeJS.Timeout | undefined;
+  #keepsAlive = false;
 
   constructor(link: Link, options: MailboxOptions) {
     this.#link = link;
     this.#options = options;
     this.#capacity = options.capacity ?? defaultCapacity;
     link.listen((batch) => this.#receive(batch));
+    link.direct?.listen((ids, count) => {
+      for (let i = 0; i < count; i++) this.#finish({ type: 'done', id: ids[i]! });
+      this.#keepAlive();
+    });
   }
 
   /** Requests without an answer yet. */
@@ -75,7 +84,7 @@ export class Mailbox {
     if (this.#closed) return Promise.reject(this.#closed);
     return new Promise((resolve, reject) => {
       const deadlineMs = monotonicMs() + this.#options.timeoutMs;
-      const waiting: Waiting = { body, deadlineMs, resolve, reject };
+      const waiting: Waiting = { body, deadlineMs, isPosted: false, resolve, reject };
       const hasPlace = this.#queue.length === 0 && this.#unanswered.size < this.#capacity;
       // Who leaves waits for nothing: what has no place yet is never sent.
       if (hasPlace || body.type === 'leave') this.#send(waiting);
@@ -103,7 +112,6 @@ export class Mailbox {
 
   #send(waiting: Waiting): void {
     this.#lastId += 1;
-    if (this.#unanswered.size === 0) this.#link.keepAlive(true);
     this.#unanswered.set(this.#lastId, waiting);
     this.#post({ ...waiting.body, id: this.#lastId, deadlineMs: waiting.deadlineMs });
   }
@@ -114,8 +122,29 @@ export class Mailbox {
     queueMicrotask(() => {
       const batch = this.#outbox;
       this.#outbox = [];
-      if (!this.#closed) this.#link.post(batch);
+      if (!this.#closed) this.#flush(batch);
     });
+  }
+
+  /** Sends a batch: as much of it as is plain directly, unless it would overtake what was posted. */
+  #flush(batch: readonly ToCoordinator[]): void {
+    const taken = this.#posted === 0 ? (this.#link.direct?.submit(batch) ?? 0) : 0;
+    const rest = taken === 0 ? batch : batch.slice(taken);
+    for (const message of rest) {
+      const waiting = 'id' in message ? this.#unanswered.get(message.id) : undefined;
+      if (waiting === undefined) continue;
+      waiting.isPosted = true;
+      this.#posted += 1;
+    }
+    if (rest.length > 0) this.#link.post(rest);
+    this.#keepAlive();
+  }
+
+  #keepAlive(): void {
+    const on = this.#unanswered.size > 0;
+    if (on === this.#keepsAlive) return;
+    this.#keepsAlive = on;
+    this.#link.keepAlive(on);
   }
 
   #receive(batch: readonly FromCoordinator[]): void {
@@ -123,7 +152,7 @@ export class Mailbox {
     for (const message of batch) {
       switch (message.type) {
         case 'done':
-          this.#take(message.id)?.resolve(message);
+          this.#finish(message);
           break;
         case 'failed':
           this.#take(message.id)?.reject(fromFailure(message.failure));
@@ -137,7 +166,12 @@ export class Mailbox {
           break;
       }
     }
-    if (this.#unanswered.size === 0) this.#link.keepAlive(false);
+    this.#keepAlive();
+  }
+
+  #finish(message: Done): void {
+    const fresh = this.#link.direct?.freshOf(message.id);
+    this.#take(message.id)?.resolve(fresh === undefined ? message : { ...message, fresh });
   }
 
   #update(update: Update): void {
@@ -149,6 +183,7 @@ export class Mailbox {
   #take(id: number): Waiting | undefined {
     const waiting = this.#unanswered.get(id);
     this.#unanswered.delete(id);
+    if (waiting?.isPosted === true) this.#posted -= 1;
     const next = this.#queue.shift();
     if (next) this.#send(next);
     return waiting;
@@ -177,6 +212,7 @@ export class Mailbox {
     }
     const [oldest] = this.#unanswered.values();
     if (oldest === undefined) return;
+    if (oldest.deadlineMs <= nowMs && !oldest.isPosted) this.#link.post([{ type: 'overdue' }]);
     const silentSinceMs = Math.max(oldest.deadlineMs, this.#heardMs);
     if (nowMs < silentSinceMs + graceMs) return;
     const error = new KVStoreError('timeout', 'the coordinator of the store stopped answering');

@@ -103,6 +103,23 @@ export class OptimizerUpdate {
     entry.counters = step.counters ?? {};
   }
 
+  /**
+   * What an update of `entry` by `rule` works on; undefined while there was none yet, which makes some
+   * of it, or is refused.
+   */
+  targets(entry: Entry, rule: OptimizerRule): StepTargets | undefined {
+    const { like, slots, newSlots, count } = entry;
+    if (count === 0 || newSlots.size > 0) return undefined;
+    const own = rule.optimizer.slots(rule.options, like.shape);
+    const all = allSlots(rule.optimizer, rule.options, like);
+    if (slots.size !== all.length || !all.every(({ name }) => slots.has(name))) return undefined;
+    return {
+      slots: own.map(({ name }) => slots.get(name)!),
+      master: slots.get(masterSlot),
+      average: slots.get(emaSlot),
+    };
+  }
+
   /** Whether an update of some rows leaves the others alone. */
   isLazy(entry: Entry, rule: OptimizerRule): boolean {
     return rule.options.lazyUpdate && !this.#stepOf(entry, rule).kernel.whole;
@@ -204,18 +221,33 @@ export class OptimizerUpdate {
   }
 
   #scratch(
-    { key, like, heldShape }: Entry,
+    { key, like: { dtype }, heldShape }: Entry,
     { options }: OptimizerRule,
     step: Step,
   ): FloatData | undefined {
-    const widens = isHalf(like.dtype) && !options.multiPrecision;
     return this.#workspace.scratch({
-      dtype: computeDtype(like.dtype),
-      length: scratchLength(step.kernel, heldShape, widens),
+      dtype: computeDtype(dtype),
+      length: scratchOf({ dtype, shape: heldShape }, options, step),
       what: `the scratch of ${showKey(key)}`,
       key,
     }) as FloatData | undefined;
   }
+}
+
+/** The tensors of an update beside the stored one. */
+export interface StepTargets {
+  readonly slots: readonly TensorData[];
+  readonly master: TensorData | undefined;
+  readonly average: TensorData | undefined;
+}
+
+/** Elements of scratch that a step on a tensor of `shape` needs. */
+export function scratchOf(
+  { dtype, shape }: Pick<TensorHandle, 'dtype' | 'shape'>,
+  { multiPrecision }: CommonOptions,
+  { kernel }: Step,
+): number {
+  return scratchLength(kernel, shape, isHalf(dtype) && !multiPrecision);
 }
 
 /** The slots of an optimizer and those of the library. Throws `unsupported` for a shape. */
@@ -230,8 +262,8 @@ function allSlots(
   return slots;
 }
 
-/** The hyper-parameters of a step as kernels take them. */
-function hyperOf(
+/** The hyper-parameters of a step as kernels take them; `factor` is that of the call. */
+export function hyperOf(
   options: CommonOptions,
   { hyper, decay = 0, clipsItself }: Step,
   factor: number,

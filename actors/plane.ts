@@ -1,8 +1,8 @@
-import type { MessagePort } from 'node:worker_threads';
 import { KVStoreError } from '../src/core/errors.js';
 import type { CoordinatorOptions, RequestBody } from '../src/core/protocol.js';
 import { InlineCoordinator } from './inline-coordinator.js';
-import { portLink, type Link } from './link.js';
+import type { Link } from './link.js';
+import { portLink, type CoordinatorAddress } from './port-link.js';
 import { Mailbox, type Done, type MailboxOptions } from './mailbox.js';
 import { CoordinatorSupervisor } from './supervisor.js';
 
@@ -35,8 +35,8 @@ export async function threadPlane(
   const supervisor = new CoordinatorSupervisor(coordinator, (reason) => {
     mailbox?.close(new KVStoreError('peer_dead', `the store's coordinator thread ${reason}`));
   });
-  const port = await supervisor.connect(0);
-  mailbox = new Mailbox(portLink(port), { ...options, onLost: () => void supervisor.kill() });
+  const address = await supervisor.connect(0);
+  mailbox = new Mailbox(portLink(address), { ...options, onLost: () => void supervisor.kill() });
   return planeOn(mailbox, () => supervisor.stop());
 }
 
@@ -51,9 +51,9 @@ export function sharedPlane(link: Link, options: PlaneOptions): Plane {
   return planeOn(new Mailbox(link, options), async () => undefined);
 }
 
-/** The plane of a device thread, whose coordinator is at the other end of `port`. */
-export function portPlane(port: MessagePort, options: PlaneOptions): Plane {
-  return sharedPlane(portLink(port), options);
+/** The plane of a device thread, whose coordinator is at `address`. */
+export function portPlane(address: CoordinatorAddress, options: PlaneOptions): Plane {
+  return sharedPlane(portLink(address), options);
 }
 
 function planeOn(mailbox: Mailbox, end: () => Promise<void>): Plane {

@@ -1,5 +1,5 @@
 import type { TensorData } from '../src/core/dtypes.js';
-import { KVStoreError, showKey, toFailure, type Failure } from '../src/core/errors.js';
+import { showKey, toFailure, type Failure } from '../src/core/errors.js';
 import type { Consistency } from '../src/core/types.js';
 import {
   type FromCoordinator,
@@ -345,17 +345,4 @@ function shared(failure: Failure, rank: Rank, { key, version }: Entry): Failure 
   if (failure.code !== 'closed') return failure;
   const message = `round ${version} of ${showKey(key)} expected rank ${rank}, which closed its store`;
   return { code: 'peer_dead', message, key, rank };
-}
-
-/** The failure of a request whose deadline has passed. */
-export function timedOut(
-  what: string,
-  missing: readonly Rank[],
-  key?: string | number,
-): KVStoreError {
-  const who = missing.length === 0 ? '' : `, still missing: rank ${missing.join(', rank ')}`;
-  return new KVStoreError('timeout', `${what} expected to end before its deadline${who}`, {
-    key,
-    rank: missing[0],
-  });
 }

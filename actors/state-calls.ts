@@ -36,7 +36,7 @@ export interface StateContext {
   readonly files: CheckpointFiles;
   readonly optimizers: Optimizers;
   /** Hears of keys that the store did not have. */
-  keysAdded(keys: readonly Key[]): void;
+  keysAdded(entries: readonly Entry[]): void;
   /** Hears of the optimizer that a checkpoint has put in force. */
   ruleChanged(): void;
 }
@@ -96,11 +96,12 @@ export class StateCalls {
       this.#context.updates.restore(rule, this.#context.keys.entries(), goodCalls);
     }
     if (compression !== undefined) this.#context.updates.compression.use(compression);
-    const added: Key[] = [];
+    const added: Entry[] = [];
     for (const { saved, stored, rows, slots, residuals } of loaded) {
-      if (!this.#context.keys.has(saved.key)) added.push(saved.key);
+      const isNew = !this.#context.keys.has(saved.key);
       const { dtype } = saved.weights!;
       const entry = this.#put(saved.key, { dtype, shape: shapeOf(saved) }, { data: stored!, rows });
+      if (isNew) added.push(entry);
       entry.version = saved.version;
       this.#context.updates.putState(entry, { ...saved, slots });
       this.#context.updates.compression.restore(entry, residuals);

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { MessageChannel } from 'node:worker_threads';
 import type { CoordinatorOptions, Rank } from '../src/core/protocol.js';
 import type { CoordinatorControl } from './coordinator-host.js';
+import type { CoordinatorAddress } from './port-link.js';
 import { moving, remote } from './rpc.js';
 import { Thread } from './thread.js';
 
@@ -25,11 +26,11 @@ export class CoordinatorSupervisor {
     });
   }
 
-  /** The port on which device `rank` talks to the coordinator. Rejects with `peer_dead`. */
-  async connect(rank: Rank): Promise<MessagePort> {
+  /** How device `rank` talks to the coordinator. Rejects with `peer_dead`. */
+  async connect(rank: Rank): Promise<CoordinatorAddress> {
     const { port1, port2 } = new MessageChannel();
-    await this.#thread.whileAlive(this.#control.join(rank, moving(port1) as never));
-    return port2;
+    const joined = this.#control.join(rank, moving(port1) as never);
+    return { port: port2, rank, engine: await this.#thread.whileAlive(joined) };
   }
 
   /**

@@ -1,5 +1,5 @@
 import { dtypeInfo, type TensorData } from '../src/core/dtypes.js';
-import { fromFailure, KVStoreError, showKey, toFailure, type Failure } from '../src/core/errors.js';
+import { fromFailure, KVStoreError, toFailure, type Failure } from '../src/core/errors.js';
 import type { MemoryBudget } from '../src/core/memory.js';
 import { customOf } from '../src/core/optimizers/custom.js';
 import {
@@ -17,13 +17,14 @@ import { Compression } from './compression.js';
 import type { RoundValues } from './round-values.js';
 import type { Entry, OpenUpdate, PushPart } from './entry.js';
 import { FiniteGuard } from './finite-guard.js';
-import { OptimizerUpdate } from './optimizer-update.js';
+import { OptimizerUpdate, type StepTargets } from './optimizer-update.js';
 import type { Pins } from './pins.js';
 import type { Rule, RuleKind } from './rule.js';
 import { RowSums } from './row-sums.js';
 import { SparseUpdates } from './sparse-updates.js';
+import { bufferOf, SpareBuffers } from './spare-buffers.js';
 import { runWithin } from './time-limit.js';
-import { Workspace, type Purpose } from './workspace.js';
+import { Workspace } from './workspace.js';
 
 /**
  * Makes versions: owns the rule in force and what an update needs beside the stored tensor. The work
@@ -32,13 +33,14 @@ import { Workspace, type Purpose } from './workspace.js';
 export class UpdateRule {
   readonly compression: Compression;
   readonly #kernels: Kernels;
-  readonly #pins: Pins;
+  readonly #spares: SpareBuffers;
   readonly #workspace: Workspace;
   readonly #optimizers: OptimizerUpdate;
   readonly #rowSums: RowSums;
   readonly #sparse: SparseUpdates;
   readonly #guard: FiniteGuard;
   readonly #updaterTimeoutMs: number;
+  readonly #isAsync: boolean;
   readonly #changed: () => void;
   #rule: Rule = { kind: 'assign', setting: 0 };
   #goodCalls = 0;
@@ -46,18 +48,19 @@ export class UpdateRule {
   constructor(
     kernels: Kernels,
     { budget, pins, changed }: UpdateContext,
-    { compression, guard, updaterTimeoutMs = Infinity }: CoordinatorOptions,
+    { compression, consistency, guard, updaterTimeoutMs = Infinity }: CoordinatorOptions,
   ) {
     this.#kernels = kernels;
-    this.#pins = pins;
     this.#changed = changed;
     this.#workspace = new Workspace(budget);
+    this.#spares = new SpareBuffers(kernels, pins, this.#workspace);
     this.compression = new Compression(kernels, this.#workspace, compression);
     this.#rowSums = new RowSums(kernels, this.#workspace);
     this.#sparse = new SparseUpdates(kernels, this.#workspace);
     this.#optimizers = new OptimizerUpdate(kernels, this.#workspace, updaterTimeoutMs);
     this.#guard = new FiniteGuard(kernels, this.#workspace, guard === 'finite');
     this.#updaterTimeoutMs = updaterTimeoutMs;
+    this.#isAsync = consistency === 'async';
   }
 
   get rule(): Rule {
@@ -114,21 +117,44 @@ export class UpdateRule {
     entry.counters = counters;
   }
 
+  /**
+   * Whether updates of plain pushes need nothing but kernels: no function, no codec, no look at the
+   * result, and nothing of the other keys of a call.
+   */
+  get isPlain(): boolean {
+    const rule = this.#rule;
+    if (this.compression.rule !== undefined || this.#guard.isOn) return false;
+    if (rule.kind === 'assign') return !this.#isAsync;
+    if (rule.kind !== 'optimizer' || customOf(rule.optimizer) !== undefined) return false;
+    return !spansCall(rule);
+  }
+
+  /** What an update of `entry` by the optimizer in force works on; undefined if it is not ready. */
+  targets(entry: Entry): StepTargets | undefined {
+    const rule = this.#rule;
+    if (rule.kind !== 'optimizer' || entry.setting !== rule.setting) return undefined;
+    return this.#optimizers.targets(entry, rule);
+  }
+
   /** The shape of a slot under `rule`; undefined for one that it does not have. */
-  slotShape(
-    name: string,
-    like: Pick<TensorHandle, 'dtype' | 'shape'>,
-    rule: RuleKind,
-  ): Shape | undefined {
+  slotShape(name: string, like: DenseLike, rule: RuleKind): Shape | undefined {
     return rule.kind === 'optimizer' ? this.#optimizers.slotShape(name, like, rule) : undefined;
   }
 
   /**
    * Checks that the rule in force can update `entry`, and allocates what it needs, unless pushes with
-   * an older rule still wait: then that is left to the update. Throws `memory_limit` or `unsupported`.
+   * an older rule still wait: then that is left to the update. Throws `updater_required`,
+   * `memory_limit`, `unsupported`.
    */
   admit(entry: Entry, values: readonly WireTensor[]): void {
     const rule = this.#rule;
+    if (this.#isAsync && rule.kind === 'assign') {
+      throw new KVStoreError(
+        'updater_required',
+        'a push to an asynchronous store expected setUpdater or setOptimizer to be called before',
+        { key: entry.key },
+      );
+    }
     this.compression.admit(entry, values.some(isRowSparse));
     if (entry.setting === rule.setting || entry.isIdle) this.#prepare(entry, rule);
   }
@@ -198,7 +224,7 @@ export class UpdateRule {
     }
     try {
       this.#guard.check(entry, open.scratch);
-      if (open.rows === undefined) this.#swap(entry);
+      if (open.rows === undefined) this.#spares.swap(entry);
       else this.#sparse.commit(entry, open);
       return undefined;
     } catch (error) {
@@ -227,12 +253,12 @@ export class UpdateRule {
       this.#guard.check(entry, values.inputs[0]!);
       return this.#sparse.replace(entry, values);
     }
-    const aside = this.#guard.watches(entry) || this.#pins.isPinned(entry.stored);
-    if (aside) this.#prepareSpare(entry);
+    const aside = this.#guard.watches(entry) || this.#spares.isPinned(entry);
+    if (aside) this.#spares.prepare(entry);
     this.#sumInto(entry, values, aside ? entry.spare! : entry.stored);
     if (!aside) return;
     this.#guard.check(entry, entry.spare!);
-    this.#swap(entry);
+    this.#spares.swap(entry);
   }
 
   /** The optimizer updates the rows that were pushed, or all of them with zeros for the others. */
@@ -242,7 +268,7 @@ export class UpdateRule {
     values: RoundValues,
     factor: number,
   ): void {
-    this.#detach(entry);
+    this.#spares.detach(entry);
     const update = (sum: Omit<RoundValues, 'end'>): void =>
       this.#guard.protect(
         entry,
@@ -305,33 +331,11 @@ export class UpdateRule {
     if (failure !== undefined) throw fromFailure(failure);
   }
 
-  /** Moves a stored tensor that views hold to another buffer, so that it may be written. */
-  #detach(entry: Entry): void {
-    if (!this.#pins.isPinned(entry.stored)) return;
-    this.#prepareSpare(entry);
-    this.#kernels.copy(entry.stored, [entry.spare!]);
-    this.#swap(entry);
-  }
-
-  /** The spare buffer becomes the stored tensor, and the other way round unless views hold it. */
-  #swap(entry: Entry): void {
-    const { stored } = entry;
-    entry.stored = entry.spare!;
-    const isPinned = this.#pins.isPinned(stored);
-    if (isPinned) this.#pins.orphan(stored);
-    entry.spare = isPinned ? undefined : stored;
-  }
-
-  #prepareSpare(entry: Entry): void {
-    if (entry.rows !== undefined) return;
-    entry.spare ??= this.#workspace.reserve(bufferOf(entry, 'the update buffer'));
-  }
-
   /** Allocates the slots and buffers that an update by `rule` needs. */
   #prepare(entry: Entry, rule: Rule): void {
     this.#adopt(entry, rule);
     if (rule.kind === 'caller' || rule.kind === 'module') {
-      this.#prepareSpare(entry);
+      this.#spares.prepare(entry);
     } else if (rule.kind === 'optimizer') {
       this.#optimizers.prepare(entry, rule);
     }
@@ -341,8 +345,7 @@ export class UpdateRule {
   #adopt(entry: Entry, rule: Rule): void {
     if (entry.setting === rule.setting) return;
     this.#forget(entry);
-    if (entry.spare !== undefined) this.#workspace.release(entry.spare);
-    entry.spare = undefined;
+    this.#spares.release(entry);
     entry.setting = rule.setting;
   }
 
@@ -364,14 +367,11 @@ interface UpdateContext {
   changed(): void;
 }
 
+type DenseLike = Pick<TensorHandle, 'dtype' | 'shape'>;
+
 /** What an optimizer remembers of a key. */
 interface KeyState {
   readonly slots: ReadonlyMap<string, TensorData>;
   readonly count: number;
   readonly counters: Counters;
-}
-
-/** A buffer like the stored tensor of `entry`. */
-function bufferOf({ key, like, stored }: Entry, what: string): Purpose {
-  return { dtype: like.dtype, length: stored.length, what: `${what} of ${showKey(key)}`, key };
 }

@@ -12,6 +12,7 @@ export interface Addon {
   /** Names of the update rules, in the order of their numbers. */
   readonly steps: readonly string[];
   forCpu(cpu: Cpu): AddonKernels | undefined;
+  readonly engine: AddonEngine;
   /** An `ArrayBuffer` over the bytes of a view that is not empty. It does not keep them alive. */
   externalBuffer(view: AnyTypedArray): ArrayBuffer;
 }
@@ -65,6 +66,77 @@ export interface AddonKernels {
   gatherRows: KernelFunctions['gatherRows'];
   scatterRows: KernelFunctions['scatterRows'];
   findRows: KernelFunctions['findRows'];
+}
+
+/** The functions of `engine_binding.cc`, which know a dtype by its number; engine.ts explains them. */
+export interface AddonEngine {
+  create(ranks: number, isAsync: boolean, cpu: Cpu, updates: BigInt64Array): OwnedEngine;
+  number(engine: OwnedEngine): number;
+  close(engine: OwnedEngine): void;
+  setPlan(
+    engine: OwnedEngine,
+    key: number,
+    access: number,
+    dtype: number,
+    stored: DenseArray,
+    rule?: number,
+    slots?: readonly DenseArray[],
+    master?: DenseArray,
+    average?: DenseArray,
+    scratchLength?: number,
+    table?: number,
+    count?: number,
+  ): void;
+  setHyper(
+    engine: OwnedEngine,
+    table: number,
+    first: number,
+    isSteady: boolean,
+    width: number,
+    values: Float64Array,
+  ): void;
+  lease(engine: OwnedEngine, live: readonly number[]): void;
+  recall(engine: OwnedEngine): Recalled;
+  callDevice(engine: OwnedEngine, rank: number): void;
+  attach(number: number, rank: number, heard: () => void): AttachedDevice | undefined;
+  detach(device: AttachedDevice): void;
+  bind(device: AttachedDevice, number: number, elements: DenseArray, dtype: number): void;
+  unbind(device: AttachedDevice, numbers: readonly number[]): void;
+  submit(
+    device: AttachedDevice,
+    heads: Float64Array,
+    words: Int32Array,
+    count: number,
+    inlineBytes: number,
+  ): number;
+  takeEnded(device: AttachedDevice, ids: Float64Array): number;
+  wait(device: AttachedDevice, sliceMs: number): void;
+}
+
+/** What C++ keeps of an engine for its coordinator, and of a device for its thread. */
+export type OwnedEngine = { readonly [owned]: true };
+export type AttachedDevice = { readonly [attached]: true };
+declare const owned: unique symbol;
+declare const attached: unique symbol;
+
+/** A request that had not ended when its store was recalled: what is left of it. */
+export interface OpenOrder {
+  readonly rank: number;
+  readonly id: number;
+  readonly deadlineMs: number;
+  readonly priority: number;
+  readonly type: 'push' | 'pull' | 'pushpull';
+  /** For each key: its number, how many tensors, their numbers. */
+  readonly push: Int32Array;
+  readonly pull: Int32Array;
+}
+
+/** What came of a lease. */
+export interface Recalled {
+  /** Open requests, those of a rank in order. */
+  readonly tickets: readonly OpenOrder[];
+  /** Key and number of rounds, alternately, of keys with new versions. */
+  readonly made: readonly number[];
 }
 
 /** The addon, or why there is none in one sentence. */

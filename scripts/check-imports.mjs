@@ -1,7 +1,7 @@
 // Checks that imports point one way, that nothing imports itself in a circle, and that each outside
 // thing has one door:
 //
-//   examples (by package name) -> src/*.ts -> actors -> native/kernels.ts -> src/core
+//   examples (by package name) -> src/*.ts -> actors -> native/{kernels,engine}.ts -> src/core
 //
 //   node scripts/check-imports.mjs [folder of a repository]
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
@@ -13,7 +13,10 @@ const root = process.argv[2] ?? join(import.meta.dirname, '..');
 const layers = [
   { files: /^src\/core\//, may: [/^src\/core\//] },
   { files: /^src\//, may: [/^src\//, /^actors\//, /^native\/kernels\.ts$/] },
-  { files: /^actors\//, may: [/^actors\//, /^native\/(kernels|types)\.ts$/, /^src\/core\//] },
+  {
+    files: /^actors\//,
+    may: [/^actors\//, /^native\/(kernels|types|engine)\.ts$/, /^src\/core\//],
+  },
   { files: /^native\//, may: [/^native\//, /^src\/core\//] },
   { files: /^examples\//, may: [/^examples\//] },
   { files: /^bench\//, may: [/^bench\//, /^actors\//, /^native\//, /^src\/core\//] },

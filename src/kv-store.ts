@@ -84,7 +84,7 @@ export class KVStore extends KVStoreBase {
       onUpdate: (update) => store.#updaters.run(update),
       onNotice: (notice) => {
         if (notice.type === 'optimizer') return store.#optimizer.hear(notice);
-        for (const key of notice.keys) store.#keys.add(key);
+        for (const { key } of notice.keys) store.#keys.add(key);
       },
     });
     return store;

@@ -66,12 +66,13 @@ export async function runProgram(start: DeviceStart<ProgramStart>): Promise<void
 }
 
 async function execute(
-  { port, program, rank, numWorkers, status }: DeviceStart<ProgramStart>,
+  { coordinator, program, numWorkers, status }: DeviceStart<ProgramStart>,
   tell: (message: FromDevice) => void,
 ): Promise<unknown> {
   const run = await importProgram(program.module);
   const { timeoutMs } = program;
-  const kv = await KVStore.open((handlers) => portPlane(port, { timeoutMs, ...handlers }), {
+  const { rank } = coordinator;
+  const kv = await KVStore.open((handlers) => portPlane(coordinator, { timeoutMs, ...handlers }), {
     type: storeType(program.type),
     rank,
     numWorkers,

@@ -134,6 +134,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports["cpus"] = names;
   exports["steps"] = StepNames(env);
   exports["forCpu"] = Napi::Function::New<ForCpu>(env, "forCpu");
+  AddEngine(env, exports);
   exports["externalBuffer"] = Napi::Function::New<ExternalBuffer>(env, "externalBuffer");
   return exports;
 }

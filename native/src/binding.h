@@ -8,4 +8,7 @@ namespace tensorkv::binding {
 void AddCompression(Napi::Env env, Napi::Object kernels, void* table);
 void AddRows(Napi::Env env, Napi::Object kernels, void* table);
 
+// Adds the functions of the engine to what the addon exports.
+void AddEngine(Napi::Env env, Napi::Object exports);
+
 }  // namespace tensorkv::binding

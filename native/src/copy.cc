@@ -40,14 +40,25 @@ void StreamCopy(char* out, const char* source, size_t bytes) {
 #endif
 }
 
+}  // namespace
+
+void CopyPiece(const void* source, void* const* outs, size_t count, size_t bytes, bool streams) {
+  for (size_t k = 0; k < count; ++k) {
+    if (outs[k] == source) continue;
+    if (streams) {
+      StreamCopy(static_cast<char*>(outs[k]), static_cast<const char*>(source), bytes);
+    } else {
+      memcpy(outs[k], source, bytes);
+    }
+  }
+}
+
 // Such stores are ordered with nothing else: whoever learns of the copy must see all of it.
 void FinishStreams() {
 #ifdef __SSE2__
   _mm_sfence();
 #endif
 }
-
-}  // namespace
 
 void Copy(const void* source, void* const* outs, size_t count, size_t bytes) {
   // One out in one piece: memcpy itself knows what to do with a large range.
@@ -59,11 +70,11 @@ void Copy(const void* source, void* const* outs, size_t count, size_t bytes) {
     const size_t size = left < tile ? left : tile;
     for (size_t k = 0; k < count; ++k) {
       if (outs[k] == source) continue;
-      char* const out = static_cast<char*>(outs[k]) + begin;
+      char* const piece = static_cast<char*>(outs[k]) + begin;
       if (streams) {
-        StreamCopy(out, from + begin, size);
+        StreamCopy(piece, from + begin, size);
       } else {
-        memcpy(out, from + begin, size);
+        memcpy(piece, from + begin, size);
       }
     }
   }

@@ -26,6 +26,9 @@ struct KernelTable {
 
   ReduceSum reduce_sum[kDtypeCount];
   Copy copy;
+  void (*copy_piece)(const void* source, void* const* outs, size_t count, size_t bytes,
+                     bool streams);
+  void (*finish_streams)();
   Cast cast[kDtypeCount][kDtypeCount];  // [from][to]
   IsFinite is_finite[kDtypeCount];
   // The sum of the squares of a sum; null for integers.

@@ -28,6 +28,8 @@ extern const KernelTable kTable;
 const KernelTable kTable = {
     .reduce_sum = {TENSORKV_DTYPES(TENSORKV_REDUCE_SUM)},
     .copy = Copy,
+    .copy_piece = CopyPiece,
+    .finish_streams = FinishStreams,
     .cast = {TENSORKV_DTYPES(TENSORKV_CASTS)},
     .is_finite = {TENSORKV_DTYPES(TENSORKV_IS_FINITE)},
     .squares = {SquaresOfSum<float>, SquaresOfSum<double>, SquaresOfSum<Half>,

@@ -29,6 +29,9 @@ constexpr size_t kCommonHyper = 4;
 struct StepKernel {
   const char* name;
   void (*run[8])(const StepArguments& arguments);
+  // Whether each element is updated by itself, wherever it stands: then parts of a tensor may be
+  // updated one by one, by several threads.
+  bool splits;
 };
 
 }  // namespace tensorkv

@@ -46,15 +46,15 @@ template double SquaresOfSum<Half>(const void* const*, size_t, size_t);
 template double SquaresOfSum<Bfloat16>(const void* const*, size_t, size_t);
 
 // In the order of Dtype; integers have no update rules.
-#define TENSORKV_STEP(name, Run, Rule)                                                             \
-  {                                                                                                \
-    name, {                                                                                        \
-      Run<Rule, float>, Run<Rule, double>, Run<Rule, Half>, Run<Rule, Bfloat16>, nullptr, nullptr, \
-          nullptr, nullptr                                                                         \
-    }                                                                                              \
-  }
-#define TENSORKV_ELEMENTS(name, Rule) TENSORKV_STEP(name, RunElements, Rule)
-#define TENSORKV_TENSOR(name, Rule) TENSORKV_STEP(name, RunTensor, Rule)
+#define TENSORKV_STEP(name, Run, Rule, splits)                                                   \
+  {name,                                                                                         \
+   {Run<Rule, float>, Run<Rule, double>, Run<Rule, Half>, Run<Rule, Bfloat16>, nullptr, nullptr, \
+    nullptr, nullptr},                                                                           \
+   splits}
+#define TENSORKV_ELEMENTS(name, Rule) TENSORKV_STEP(name, RunElements, Rule, true)
+// Elements that know their position.
+#define TENSORKV_PLACES(name, Rule) TENSORKV_STEP(name, RunElements, Rule, false)
+#define TENSORKV_TENSOR(name, Rule) TENSORKV_STEP(name, RunTensor, Rule, false)
 
 extern const StepKernel kSteps[] = {
     TENSORKV_ELEMENTS("adabelief", Adabelief),
@@ -83,7 +83,7 @@ extern const StepKernel kSteps[] = {
     TENSORKV_ELEMENTS("scheduleFreeAdamw", ScheduleFreeAdamw),
     TENSORKV_ELEMENTS("sgd", Sgd),
     TENSORKV_ELEMENTS("sgdMomentum", SgdMomentum),
-    TENSORKV_ELEMENTS("sgld", Sgld),
+    TENSORKV_PLACES("sgld", Sgld),
     TENSORKV_ELEMENTS("sign", Sign),
     TENSORKV_ELEMENTS("signum", Signum),
 };

@@ -1,9 +1,12 @@
 import type { CompressionSpec } from './compression.js';
+import type { Device } from './devices.js';
+import type { DType } from './dtypes.js';
 import type { Failure } from './errors.js';
 import type { Key } from './keys.js';
 import type { CustomSpec } from './optimizers/custom.js';
 import type { OptimizerSpec } from './optimizers/optimizer.js';
 import type { RowSparseHandle } from './row-sparse.js';
+import type { Shape } from './shape.js';
 import type { TensorHandle } from './tensor.js';
 import type { CompressionMode, Consistency } from './types.js';
 
@@ -122,8 +125,16 @@ export interface Released {
   readonly pins: readonly number[];
 }
 
+/**
+ * A request that took the direct way is past its deadline: the coordinator ends it. It has no id:
+ * nothing is sent back for it.
+ */
+export interface Overdue {
+  readonly type: 'overdue';
+}
+
 /** What a device sends. */
-export type ToCoordinator = Request | Updated | Released;
+export type ToCoordinator = Request | Updated | Released | Overdue;
 
 /** A stored tensor that is not written until the device releases `pin`. */
 export interface PinnedTensor {
@@ -131,6 +142,16 @@ export interface PinnedTensor {
   /** Updates of the key that are in it. */
   readonly version: number;
   readonly pin: number;
+}
+
+/** A key of the store, as devices know it. */
+export interface StoredKey {
+  readonly key: Key;
+  /** Position among the store's keys, from 0. */
+  readonly number: number;
+  readonly shape: Shape;
+  readonly dtype: DType;
+  readonly device: Device;
 }
 
 /** What the coordinator sends. */
@@ -154,7 +175,7 @@ export type FromCoordinator =
       readonly stored: TensorHandle;
     }
   /** These keys exist from now on. */
-  | { readonly type: 'keys'; readonly keys: readonly Key[] }
+  | { readonly type: 'keys'; readonly keys: readonly StoredKey[] }
   /** This optimizer is set from now on; undefined: none. */
   | {
       readonly type: 'optimizer';

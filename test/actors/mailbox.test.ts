@@ -128,8 +128,10 @@ test('the link keeps its thread alive just while something is unanswered', async
   const link = new TestLink();
   const mailbox = mailboxOn(link, { capacity: 1 });
   const calls = [mailbox.request(barrier), mailbox.request(barrier)];
+  await posted();
   t.is(link.kept.at(-1), true);
   link.answer({ type: 'done', id: 1 });
+  await posted();
   t.is(link.kept.at(-1), true);
   link.answer({ type: 'done', id: 2 });
   t.is(link.kept.at(-1), false);

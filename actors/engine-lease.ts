@@ -1,0 +1,168 @@
+import type { Access, Engine, OpenOrder } from '../native/engine.js';
+import type { Rank, WireGroup, WireTensor } from '../src/core/protocol.js';
+import type { TensorHandle } from '../src/core/tensor.js';
+import type { Consistency } from '../src/core/types.js';
+import type { CoordinatorHost } from './coordinator-needs.js';
+import type { Entry, EntryTicket } from './entry.js';
+import { HyperTables, type KeyHyper } from './hyper-tables.js';
+import type { KeyTable } from './key-table.js';
+import type { Members } from './members.js';
+import { scratchOf } from './optimizer-update.js';
+import type { Pins } from './pins.js';
+import type { EntryGroup } from './rounds.js';
+import type { Rule } from './rule.js';
+import { Ticket } from './ticket.js';
+import type { UpdateRule } from './update-rule.js';
+
+/** What a lease needs of the coordinator around it. */
+export interface LeaseContext {
+  readonly keys: KeyTable;
+  readonly updates: UpdateRule;
+  readonly members: Members;
+  readonly pins: Pins;
+  readonly consistency: Consistency;
+  /** The tensor that a device knows by a number. */
+  tensorOf(rank: Rank, number: number): WireTensor;
+}
+
+/** A request that the engine had not ended: the coordinator carries out what is left. */
+export interface LeftOver {
+  readonly ticket: EntryTicket;
+  readonly push: readonly EntryGroup[];
+  readonly pull: readonly EntryGroup<TensorHandle>[];
+}
+
+/**
+ * While a store is leased, the engine carries out plain pushes and pulls by itself. The coordinator
+ * takes the store back before it looks at any key, and leases it again when nothing waits for it:
+ * so each key has one master at a time, and all that is not plain is done in one place.
+ */
+export class EngineLease {
+  readonly #engine: Engine;
+  readonly #context: LeaseContext;
+  readonly #hyper: HyperTables;
+  /** Keys that may have changed since the engine was told of them. */
+  readonly #touched = new Set<Entry>();
+  /** What the engine goes by for the updates of a key. */
+  readonly #hyperOf = new Map<Entry, KeyHyper>();
+  /** Keys that views kept from being written when the engine was told of them. */
+  readonly #pinned = new Set<Entry>();
+  #rule: Rule | undefined;
+  #isLeased = false;
+
+  private constructor(engine: Engine, context: LeaseContext) {
+    this.#engine = engine;
+    this.#context = context;
+    this.#hyper = new HyperTables(engine);
+  }
+
+  /** The lease of a coordinator's store to the engine of its host, if that has one. */
+  static on(
+    { engine, tensorOf }: CoordinatorHost,
+    context: Omit<LeaseContext, 'tensorOf'>,
+  ): EngineLease | undefined {
+    return engine && new EngineLease(engine, { ...context, tensorOf: tensorOf! });
+  }
+
+  /** The engine has to be told of these keys anew. */
+  touch(entries: Iterable<Entry>): void {
+    for (const entry of entries) this.#touched.add(entry);
+  }
+
+  /** As `touch`, of all keys. */
+  touchAll(): void {
+    this.#rule = undefined;
+  }
+
+  /** Takes the store back, with the requests that have not ended, those of a device in order. */
+  recall(): readonly LeftOver[] {
+    if (!this.#isLeased) return [];
+    this.#isLeased = false;
+    const { tickets, made } = this.#engine.recall();
+    const entries = this.#context.keys.entries();
+    for (let i = 0; i < made.length; i += 2) this.#advance(entries[made[i]!]!, made[i + 1]!);
+    return tickets.map((order) => this.#leftOver(order));
+  }
+
+  /** Leases the store to the engine, unless something waits for a key or needs the coordinator. */
+  grant(): void {
+    const { keys, updates, members, consistency } = this.#context;
+    if (this.#isLeased || !updates.isPlain) return;
+    const { rule } = updates;
+    if (consistency === 'sync' && members.fatal().length > 0) return;
+    for (const entry of this.#touched) if (!entry.isIdle) return;
+    if (rule !== this.#rule) {
+      this.#rule = rule;
+      this.#hyper.begin(rule.kind === 'optimizer' ? rule : undefined);
+      this.touch(keys.entries());
+    }
+    this.touch(this.#pinned);
+    this.#pinned.clear();
+    for (const entry of this.#touched) this.#publish(entry);
+    this.#touched.clear();
+    this.#engine.lease(members.live());
+    this.#isLeased = true;
+  }
+
+  /** The engine has made `made` versions of a key. */
+  #advance(entry: Entry, made: number): void {
+    entry.version += made;
+    const hyper = this.#hyperOf.get(entry);
+    if (hyper === undefined) return;
+    entry.count += made;
+    entry.counters = hyper.countersAt(entry.count);
+  }
+
+  #publish(entry: Entry): void {
+    const access = this.#accessOf(entry);
+    this.#engine.setPlan(entry.order, entry.stored, entry.like.dtype, access);
+  }
+
+  #accessOf(entry: Entry): Access {
+    const { updates, pins } = this.#context;
+    this.#hyperOf.delete(entry);
+    if (entry.rows !== undefined) return { kind: 'none' };
+    if (pins.isPinned(entry.stored)) {
+      this.#pinned.add(entry);
+      return { kind: 'read' };
+    }
+    const { rule } = updates;
+    if (rule.kind !== 'optimizer') {
+      return { kind: entry.setting === rule.setting ? 'assign' : 'read' };
+    }
+    const targets = updates.targets(entry);
+    if (targets === undefined) return { kind: 'read' };
+    const hyper = this.#hyper.of(entry);
+    this.#hyperOf.set(entry, hyper);
+    return {
+      kind: 'step',
+      rule: hyper.step.kernel.name,
+      scratchLength: scratchOf(entry.like, rule.options, hyper.step),
+      table: hyper.table,
+      count: entry.count,
+      ...targets,
+    };
+  }
+
+  #leftOver({ rank, id, deadlineMs, type, priority, ...words }: OpenOrder): LeftOver {
+    const push = this.#groups(rank, words.push);
+    const pull = this.#groups(rank, words.pull) as readonly EntryGroup<TensorHandle>[];
+    const toWire = <Wire extends WireTensor>(
+      groups: readonly EntryGroup<Wire>[],
+    ): WireGroup<Wire>[] => groups.map(({ entry: { key }, tensors }) => ({ key, tensors }));
+    const request = { type, id, deadlineMs, priority, push: toWire(push), pull: toWire(pull) };
+    return { ticket: new Ticket<Entry>(rank, request), push, pull };
+  }
+
+  #groups(rank: Rank, words: Int32Array): EntryGroup[] {
+    const { keys, tensorOf } = this.#context;
+    const groups: EntryGroup[] = [];
+    for (let at = 0; at < words.length;) {
+      const entry = keys.entries()[words[at]!]!;
+      const numbers = words.subarray(at + 2, at + 2 + words[at + 1]!);
+      groups.push({ entry, tensors: Array.from(numbers, (number) => tensorOf(rank, number)) });
+      at += 2 + numbers.length;
+    }
+    return groups;
+  }
+}

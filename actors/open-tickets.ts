@@ -1,0 +1,49 @@
+import type { Rank, Request } from '../src/core/protocol.js';
+import type { EntryTicket } from './entry.js';
+
+/** Requests that are not answered, the one that waits longest first. */
+export class OpenTickets {
+  readonly #tickets = new Set<EntryTicket>();
+
+  has(ticket: EntryTicket): boolean {
+    return this.#tickets.has(ticket);
+  }
+
+  add(ticket: EntryTicket): void {
+    this.#tickets.add(ticket);
+  }
+
+  /** Adds tickets that may be older than some that are open. */
+  addOld(tickets: readonly EntryTicket[]): void {
+    if (tickets.length === 0) return;
+    const all = [...this.#tickets, ...tickets];
+    all.sort((a, b) => a.request.deadlineMs - b.request.deadlineMs);
+    this.#tickets.clear();
+    for (const ticket of all) this.#tickets.add(ticket);
+  }
+
+  /** Whether it was open. */
+  delete(ticket: EntryTicket): boolean {
+    return this.#tickets.delete(ticket);
+  }
+
+  /** When the oldest gives up; undefined while there is none. */
+  get oldestDeadlineMs(): number | undefined {
+    const [oldest] = this.#tickets;
+    return oldest?.request.deadlineMs;
+  }
+
+  /** Those whose deadline has passed at `nowMs`. */
+  late(nowMs: number): EntryTicket[] {
+    return [...this.#tickets].filter(({ request }) => request.deadlineMs <= nowMs);
+  }
+
+  of(rank: Rank): EntryTicket[] {
+    return [...this.#tickets].filter((ticket) => ticket.rank === rank);
+  }
+
+  /** Whether device `rank` has an open request that it made before `request`. */
+  hasBefore(rank: Rank, { id }: Request): boolean {
+    return [...this.#tickets].some((each) => each.rank === rank && each.request.id < id);
+  }
+}

@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict';
+import type { DType, TensorData } from '../src/core/dtypes.js';
+import { loadAddon, type OpenOrder, type Recalled } from './addon.js';
+import { codeOf } from './dtype-codes.js';
+import { kernels } from './kernels.js';
+
+/**
+ * The door to the engine, which carries out plain pushes and pulls of a store on whatever thread
+ * comes last, see native/src/engine/engine.h. A coordinator owns it and leases the store to it;
+ * devices attach to it. Everything that is handed in by address must live until the engine has let
+ * go of it: the coordinator sees to that.
+ */
+
+export type { OpenOrder, Recalled };
+
+/** What the engine may do to a key. */
+export type Access =
+  /** Nothing. */
+  | { readonly kind: 'none' }
+  /** Serve pulls. */
+  | { readonly kind: 'read' }
+  /** And pushes, whose sum replaces the tensor. */
+  | { readonly kind: 'assign' }
+  /** And pushes, with a step of an update rule. */
+  | ({ readonly kind: 'step' } & StepPlan);
+
+/** A step of an update rule, as `StepArguments` has it. */
+export interface StepPlan {
+  readonly rule: string;
+  readonly slots: readonly TensorData[];
+  readonly master: TensorData | undefined;
+  readonly average: TensorData | undefined;
+  /** Elements of scratch that a step needs. */
+  readonly scratchLength: number;
+  /** The table of its hyper-parameters, see `setHyper`. */
+  readonly table: number;
+  /** Updates that the optimizer has made. */
+  readonly count: number;
+}
+
+/** Hyper-parameters of updates to come, a row an update. */
+export interface HyperRows {
+  /** Updates made before that of the first row. */
+  readonly first: number;
+  /** Whether the first row holds for every update. */
+  readonly isSteady: boolean;
+  /** Numbers in a row. */
+  readonly width: number;
+  readonly values: Float64Array;
+}
+
+/** An engine, as its coordinator holds it. */
+export interface Engine {
+  /** How other threads find it, see `attachDevice`. */
+  readonly number: number;
+  /** What may be done to a key. Keys count from 0. Only while the store is not leased. */
+  setPlan(key: number, stored: TensorData, dtype: DType, access: Access): void;
+  setHyper(table: number, rows: HyperRows): void;
+  /** Leaves the store to the engine: a round takes a push of each of `live`. */
+  lease(live: readonly number[]): void;
+  /** Takes the store back, once what is running has ended. */
+  recall(): Recalled;
+  /** Ends the wait of a device: there is a message for it. */
+  call(rank: number): void;
+  /** Ends the engine. */
+  close(): void;
+}
+
+/** Where requests are written for `submit`. */
+export interface Orders {
+  /** Five numbers each: id, deadline in ms, priority, 1 if it is disjoint, how many words. */
+  readonly heads: Float64Array;
+  /** For each key of each request: its number, how many values, their numbers; then of the outs. */
+  readonly words: Int32Array;
+}
+
+/** One device of a store, on its own thread. */
+export interface EngineDevice {
+  /** Makes a tensor known by a number. */
+  bind(number: number, elements: TensorData, dtype: DType): void;
+  unbind(numbers: readonly number[]): void;
+  /**
+   * Takes requests in, up to the first that is not plain; returns how many. Does small work at once,
+   * until it has moved `inlineBytes`. To be followed by `takeEnded`.
+   */
+  submit(orders: Orders, count: number, inlineBytes: number): number;
+  /** Writes the ids of requests that have ended to `ids`; returns how many. */
+  takeEnded(ids: Float64Array): number;
+  /** Blocks, and helps, until a request has ended, `call` was called, or `sliceMs` have passed. */
+  wait(sliceMs: number): void;
+  detach(): void;
+}
+
+/** Numbers of a head. */
+export const headLength = 5;
+
+const accessCodes = { none: 0, read: 1, assign: 2, step: 3 } as const;
+
+const { addon } = loadAddon();
+
+/** The rank under which a coordinator attaches: rung when a round needs it. */
+export function coordinatorRank(ranks: number): number {
+  return ranks;
+}
+
+/**
+ * An engine for `ranks` devices, or undefined where there is no addon. `updates` holds the counter of
+ * new versions in its first element.
+ */
+export function createEngine(
+  ranks: number,
+  isAsync: boolean,
+  updates: BigInt64Array,
+): Engine | undefined {
+  if (addon === undefined) return undefined;
+  const { engine: native, steps } = addon;
+  const held = native.create(ranks, isAsync, kernels.cpu, updates);
+  const rules = new Map(steps.map((name, i) => [name, i]));
+  return {
+    number: native.number(held),
+    setPlan(key, stored, dtype, access) {
+      const common = [key, accessCodes[access.kind], codeOf(dtype), stored] as const;
+      if (access.kind !== 'step') return native.setPlan(held, ...common);
+      const { rule, slots, master, average, scratchLength, table, count } = access;
+      const number = rules.get(rule);
+      assert(number !== undefined, `no update rule ${rule}`);
+      native.setPlan(held, ...common, number, slots, master, average, scratchLength, table, count);
+    },
+    setHyper(table, { first, isSteady, width, values }) {
+      assert(values.length >= width, 'a table of hyper-parameters has a row');
+      native.setHyper(held, table, first, isSteady, width, values);
+    },
+    lease: (live) => native.lease(held, live),
+    recall: () => native.recall(held),
+    call: (rank) => native.callDevice(held, rank),
+    close: () => native.close(held),
+  };
+}
+
+/**
+ * Attaches this thread as device `rank` of an engine: `onEnded` is called soon after something has
+ * ended that `takeEnded` has not told. Undefined where the engine is gone.
+ */
+export function attachDevice(
+  engine: number,
+  rank: number,
+  onEnded: () => void,
+): EngineDevice | undefined {
+  if (addon === undefined) return undefined;
+  const native = addon.engine;
+  const held = native.attach(engine, rank, onEnded);
+  if (held === undefined) return undefined;
+  return {
+    bind: (number, elements, dtype) => native.bind(held, number, elements, codeOf(dtype)),
+    unbind: (numbers) => native.unbind(held, numbers),
+    submit: ({ heads, words }, count, inlineBytes) =>
+      native.submit(held, heads, words, count, inlineBytes),
+    takeEnded: (ids) => native.takeEnded(held, ids),
+    wait: (sliceMs) => native.wait(held, sliceMs),
+    detach: () => native.detach(held),
+  };
+}

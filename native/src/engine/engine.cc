@@ -1,0 +1,436 @@
+#include "engine.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+namespace tensorkv::engine {
+namespace {
+
+// Jobs that move more are shared out among threads: below it, waking one costs more than it saves.
+constexpr size_t kLargeBytes = size_t{512} << 10;
+
+// Bytes that one chunk of a large job moves, about: some 100 microseconds of work.
+constexpr size_t kChunkBytes = size_t{1} << 20;
+constexpr size_t kChunkStep = 4096;  // elements
+
+// Small jobs that are run between two looks at the lock.
+constexpr size_t kBatchJobs = 64;
+constexpr size_t kBatchBytes = size_t{256} << 10;
+
+// Outs of this size together do not fit into the caches.
+constexpr size_t kStreamBytes = size_t{16} << 20;
+
+// How long a device that waits looks for news before it parks: about as long as waking it takes.
+constexpr std::chrono::microseconds kSpin{50};
+constexpr int kYields = 32;
+
+// The elements of a value or an out.
+struct Range {
+  const char* begin;
+  const char* end;
+  KeyId key;
+  bool is_out;
+};
+
+// How far ranges reach that do not belong to a key.
+class Reach {
+ public:
+  void Add(const Range& range) {
+    if (range.end > end_ && range.key != key_) {
+      second_ = end_;
+      end_ = range.end;
+      key_ = range.key;
+    } else if (range.key == key_) {
+      end_ = std::max(end_, range.end);
+    } else {
+      second_ = std::max(second_, range.end);
+    }
+  }
+  // The furthest end of the ranges of other keys than `key`.
+  const char* Of(KeyId key) const { return key == key_ ? second_ : end_; }
+
+ private:
+  const char* end_ = nullptr;
+  const char* second_ = nullptr;  // of other keys than key_
+  KeyId key_ = 0;
+};
+
+void Pause() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#endif
+}
+
+}  // namespace
+
+Engine::Engine(Rank ranks, bool is_async, const KernelTable* kernels, int64_t* updates)
+    : ranks_(ranks),
+      kernels_(kernels),
+      updates_(updates),
+      rounds_(ranks, is_async),
+      devices_(ranks + 1) {}
+
+void Engine::SetPlan(KeyId key, Plan plan) {
+  const Lock lock(mutex_);
+  if (key >= plans_.size()) {
+    plans_.resize(key + 1);
+    made_.resize(key + 1, 0);
+    rounds_.Resize(key + 1);
+  }
+  rounds_.SetBytes(key, plan.length * BytesOf(plan.dtype));
+  plans_[key] = std::move(plan);
+}
+
+void Engine::SetHyper(uint32_t table, HyperTable values) {
+  const Lock lock(mutex_);
+  if (table >= hyper_.size()) hyper_.resize(table + 1);
+  hyper_[table] = std::move(values);
+}
+
+void Engine::Lease(const std::vector<Rank>& live) {
+  const Lock lock(mutex_);
+  if (is_closed_) return;
+  rounds_.SetLive(live);
+  is_leased_ = true;
+}
+
+void Engine::Recall(const std::function<void(const Ticket&)>& see,
+                    const std::function<void(KeyId, uint32_t)>& made) {
+  Lock lock(mutex_);
+  is_leased_ = false;
+  while (running_ > 0) {
+    if (!RunChunk(lock)) stopped_.wait(lock);
+  }
+  Deliver(lock);
+  rounds_.ForEachOpen(see);
+  rounds_.Clear();
+  out_bytes_ = 0;
+  for (const KeyId key : changed_) made(key, std::exchange(made_[key], 0));
+  changed_.clear();
+}
+
+void Engine::Close() {
+  Recall([](const Ticket&) {}, [](KeyId, uint32_t) {});
+  {
+    const Lock lock(mutex_);
+    is_closed_ = true;
+  }
+  for (Rank rank = 0; rank <= ranks_; ++rank) Call(rank);
+}
+
+std::shared_ptr<Device> Engine::Attach(Rank rank, std::function<void()> ring) {
+  auto device = std::make_shared<Device>();
+  device->rank = rank;
+  device->ring = std::move(ring);
+  const Lock lock(mutex_);
+  devices_[rank] = device;
+  ++attached_;
+  return device;
+}
+
+void Engine::Detach(Device& device) {
+  {
+    const Lock lock(mutex_);
+    --attached_;
+    if (devices_[device.rank].get() == &device) devices_[device.rank].reset();
+  }
+  const std::lock_guard bell(device.bell);
+  device.ring = nullptr;
+}
+
+size_t Engine::Submit(Device& device, const Order* orders, size_t count, size_t inline_bytes) {
+  Lock lock(mutex_);
+  device.has_rung = true;  // It looks for itself when this returns.
+  size_t taken = 0;
+  while (taken < count && Admit(device, orders[taken])) ++taken;
+  if (taken > 0) Drain(lock, inline_bytes);
+  if (device.ended.empty()) device.has_rung = false;
+  return taken;
+}
+
+// Takes one order in. False for one that the coordinator has to see.
+bool Engine::Admit(const Device& device, const Order& order) {
+  if (!is_leased_) return false;
+  Ticket* const ticket = rounds_.NewTicket();
+  ticket->rank = device.rank;
+  ticket->id = order.id;
+  ticket->deadline_ms = order.deadline_ms;
+  ticket->priority = order.priority;
+  if (!Decode(device, order, ticket) || !(order.is_disjoint || IsDisjoint(*ticket))) {
+    rounds_.PutBack(ticket);
+    return false;
+  }
+  out_bytes_ += ticket->out_bytes;
+  rounds_.Enqueue(ticket);
+  return true;
+}
+
+// Fills in the parts of a ticket: pushes first, then pulls.
+bool Engine::Decode(const Device& device, const Order& order, Ticket* ticket) const {
+  const int32_t* const end = order.words + order.count;
+  ticket->out_bytes = 0;
+  for (const bool is_push : {true, false}) {
+    for (const int32_t* at = order.words; at < end;) {
+      const auto key = static_cast<KeyId>(*at++);
+      if (key >= plans_.size()) return false;
+      const Plan& plan = plans_[key];
+      for (const bool is_value : {true, false}) {
+        const auto count = static_cast<uint32_t>(*at++);
+        const int32_t* const numbers = at;
+        at += count;
+        if (is_value != is_push || count == 0) continue;
+        if (plan.access < (is_push ? Access::kAssign : Access::kRead)) return false;
+        const auto first = static_cast<uint32_t>(ticket->tensors.size());
+        for (uint32_t i = 0; i < count; ++i) {
+          const auto number = static_cast<size_t>(numbers[i]);
+          if (number >= device.bindings.size()) return false;
+          const Binding& bound = device.bindings[number];
+          if (bound.length != plan.length || bound.dtype != plan.dtype) return false;
+          ticket->tensors.push_back({numbers[i], bound.data});
+        }
+        if (!is_push) ticket->out_bytes += count * plan.length * BytesOf(plan.dtype);
+        ticket->parts.push_back({.ticket = ticket,
+                                 .key = key,
+                                 .first = first,
+                                 .count = count,
+                                 .is_push = is_push,
+                                 .is_taken = false,
+                                 .has_ended = false,
+                                 .next = nullptr});
+      }
+    }
+  }
+  return true;
+}
+
+// Whether no out shares memory with a value or an out of another key.
+bool Engine::IsDisjoint(const Ticket& ticket) const {
+  thread_local std::vector<Range> ranges;
+  ranges.clear();
+  for (const Part& part : ticket.parts) {
+    const Plan& plan = plans_[part.key];
+    for (uint32_t i = 0; i < part.count; ++i) {
+      const char* const begin = ticket.tensors[part.first + i].data;
+      ranges.push_back({begin, begin + plan.length * BytesOf(plan.dtype), part.key, !part.is_push});
+    }
+  }
+  std::sort(ranges.begin(), ranges.end(),
+            [](const Range& a, const Range& b) { return a.begin < b.begin; });
+  Reach all, outs;
+  for (const Range& each : ranges) {
+    if ((each.is_out ? all : outs).Of(each.key) > each.begin) return false;
+    all.Add(each);
+    if (each.is_out) outs.Add(each);
+  }
+  return true;
+}
+
+// Works until nothing is left, or small jobs have moved `budget` bytes; the rest is the pool's.
+void Engine::Drain(Lock& lock, size_t budget) {
+  thread_local std::vector<Job> jobs(kBatchJobs);
+  const bool helps = budget == kUnlimited;
+  for (;;) {
+    size_t count = 0;
+    size_t bytes = 0;
+    bool has_large = false;
+    while (count < kBatchJobs && bytes < kBatchBytes && bytes < budget && TakeNext(&jobs[count])) {
+      Job& job = jobs[count];
+      const size_t traffic =
+          TrafficOf(plans_[job.key], job.is_round, job.inputs.size(), job.outs.size());
+      if (traffic > kLargeBytes) {
+        StartLarge(job, traffic);
+        has_large = true;
+      } else {
+        bytes += traffic;
+        ++count;
+      }
+    }
+    if (has_large) {
+      lock.unlock();
+      Pool::Get().Call(shared_from_this(), Pool::Get().size() - (helps ? 1 : 0));
+      lock.lock();
+    }
+    if (count > 0) {
+      RunBatch(lock, jobs.data(), count);
+      if (!helps) budget -= std::min(budget, bytes);
+    } else if (!helps || !RunChunk(lock)) {
+      break;
+    }
+    Deliver(lock);
+  }
+  Deliver(lock);
+  if (is_leased_ && rounds_.has_ready() && budget == 0) {
+    lock.unlock();
+    Pool::Get().Call(shared_from_this(), Pool::Get().size());
+    lock.lock();
+  }
+}
+
+// The next job, by priority. A round without hyper-parameters is left to the coordinator.
+bool Engine::TakeNext(Job* job) {
+  KeyId key;
+  while (is_leased_ && rounds_.NextReady(&key)) {
+    const Plan& plan = plans_[key];
+    if (plan.access == Access::kStep && hyper_[plan.hyper].Row(plan.count) == nullptr &&
+        rounds_.IsRoundNext(key)) {
+      ended_.push_back({ranks_, 0, 0});
+      continue;
+    }
+    if (!rounds_.Take(key, job)) continue;
+    ++running_;
+    return true;
+  }
+  return false;
+}
+
+Work Engine::WorkOf(const Job& job) const {
+  const Plan& plan = plans_[job.key];
+  return {.kernels = kernels_,
+          .plan = &plan,
+          .is_round = job.is_round,
+          .inputs = &job.inputs,
+          .outs = &job.outs,
+          .hyper = plan.access == Access::kStep ? hyper_[plan.hyper].Row(plan.count) : nullptr};
+}
+
+void Engine::StartLarge(Job& job, size_t traffic) {
+  Large& large = large_.emplace_back();
+  std::swap(large.job, job);
+  large.work = WorkOf(large.job);
+  large.streams = out_bytes_ >= kStreamBytes;
+  const Plan& plan = *large.work.plan;
+  large.chunk = plan.length;
+  if (Splits(plan, large.job.is_round)) {
+    const size_t parts = (traffic + kChunkBytes - 1) / kChunkBytes;
+    const size_t length = (plan.length + parts - 1) / parts;
+    large.chunk = (length + kChunkStep - 1) / kChunkStep * kChunkStep;
+  }
+  large.chunks = (plan.length + large.chunk - 1) / large.chunk;
+}
+
+// Runs a chunk of a large job; false when none is left.
+bool Engine::RunChunk(Lock& lock) {
+  const auto found =
+      std::find_if(large_.begin(), large_.end(), [](const Large& l) { return l.next < l.chunks; });
+  if (found == large_.end()) return false;
+  Large& large = *found;
+  const size_t begin = large.next++ * large.chunk;
+  const size_t end = std::min(begin + large.chunk, large.work.plan->length);
+  lock.unlock();
+  Run(large.work, begin, end, large.streams);
+  lock.lock();
+  if (++large.done == large.chunks) {
+    Finish(large.job);
+    large_.erase(found);
+  }
+  return true;
+}
+
+void Engine::RunBatch(Lock& lock, const Job* jobs, size_t count) {
+  const bool streams = out_bytes_ >= kStreamBytes;
+  thread_local std::vector<Work> works;
+  works.clear();
+  for (size_t i = 0; i < count; ++i) works.push_back(WorkOf(jobs[i]));
+  lock.unlock();
+  for (const Work& work : works) Run(work, 0, work.plan->length, streams);
+  lock.lock();
+  for (size_t i = 0; i < count; ++i) Finish(jobs[i]);
+}
+
+void Engine::Finish(const Job& job) {
+  if (job.is_round) {
+    Plan& plan = plans_[job.key];
+    plan.count += 1;
+    if (made_[job.key]++ == 0) changed_.push_back(job.key);
+    if (updates_ != nullptr) __atomic_fetch_add(updates_, 1, __ATOMIC_RELAXED);
+  }
+  rounds_.Finish(job, &ended_);
+  if (--running_ == 0 && !is_leased_) stopped_.notify_all();
+}
+
+// Tells devices what has ended: one ring each.
+void Engine::Deliver(Lock& lock) {
+  if (ended_.empty()) return;
+  std::vector<std::shared_ptr<Device>> parked, rung;
+  for (const Ended& each : ended_) {
+    out_bytes_ -= each.out_bytes;
+    const std::shared_ptr<Device>& device = devices_[each.rank];
+    if (device == nullptr) continue;
+    device->ended.push_back(each.id);
+    if (device->is_waiting) {
+      if (device->ended.size() == 1) parked.push_back(device);
+    } else if (!device->has_rung) {
+      device->has_rung = true;
+      rung.push_back(device);
+    }
+  }
+  ended_.clear();
+  lock.unlock();
+  for (const auto& device : parked) {
+    device->signal.fetch_add(1, std::memory_order_release);
+    device->woken.notify_one();
+  }
+  for (const auto& device : rung) {
+    const std::lock_guard bell(device->bell);
+    if (device->ring) device->ring();
+  }
+  lock.lock();
+}
+
+size_t Engine::TakeEnded(Device& device, double* ids, size_t room) {
+  const Lock lock(mutex_);
+  const size_t count = std::min(room, device.ended.size());
+  std::copy_n(device.ended.begin(), count, ids);
+  device.ended.erase(device.ended.begin(), device.ended.begin() + static_cast<ptrdiff_t>(count));
+  device.has_rung = false;
+  return count;
+}
+
+void Engine::Wait(Device& device, double slice_ms) {
+  Lock lock(mutex_);
+  Drain(lock, kUnlimited);
+  if (!HasNews(device)) {
+    device.is_waiting = true;
+    const uint32_t before = device.signal.load(std::memory_order_acquire);
+    const bool spins = attached_ <= Pool::Get().size();
+    lock.unlock();
+    if (spins) {
+      const auto until = std::chrono::steady_clock::now() + kSpin;
+      while (device.signal.load(std::memory_order_acquire) == before &&
+             std::chrono::steady_clock::now() < until) {
+        Pause();
+      }
+    } else {
+      for (int i = 0; i < kYields && device.signal.load(std::memory_order_acquire) == before; ++i) {
+        sched_yield();
+      }
+    }
+    lock.lock();
+    device.woken.wait_for(lock, std::chrono::duration<double, std::milli>(slice_ms),
+                          [&] { return HasNews(device); });
+    device.is_waiting = false;
+  }
+  device.was_called = false;
+}
+
+void Engine::Call(Rank rank) {
+  std::shared_ptr<Device> device;
+  {
+    const Lock lock(mutex_);
+    device = devices_[rank];
+    if (device == nullptr) return;
+    device->was_called = true;
+  }
+  device->signal.fetch_add(1, std::memory_order_release);
+  device->woken.notify_one();
+}
+
+void Engine::Help() {
+  Lock lock(mutex_);
+  Drain(lock, kUnlimited);
+}
+
+}  // namespace tensorkv::engine

@@ -1,0 +1,148 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "plan.h"
+#include "pool.h"
+#include "rounds.h"
+
+namespace tensorkv::engine {
+
+// A device's tensor as it was bound.
+struct Binding {
+  char* data = nullptr;
+  size_t length = 0;
+  Dtype dtype = Dtype::kFloat32;
+};
+
+// One device's side of the engine.
+struct Device {
+  Rank rank;
+  // By number; used by the device's own thread alone.
+  std::vector<Binding> bindings;
+  // Tickets that have ended and that the device has not heard of.
+  std::vector<double> ended;
+  // Rings once for whatever has ended since the device last looked. Guarded by `bell`, so that it
+  // is not called while or after the device goes.
+  std::function<void()> ring;
+  std::mutex bell;
+  bool has_rung = false;
+  // The device's thread stands in Wait; `signal` moves on when it has to look.
+  bool is_waiting = false;
+  bool was_called = false;
+  std::atomic<uint32_t> signal{0};
+  std::condition_variable woken;
+};
+
+// A request as its device gives it.
+struct Order {
+  double id;
+  double deadline_ms;
+  double priority;
+  // Known to be, see Ticket; else the engine looks.
+  bool is_disjoint;
+  // For each key: its id, how many values, their numbers, how many outs, their numbers.
+  const int32_t* words;
+  size_t count;
+};
+
+// Carries out plain pushes and pulls of one store while its coordinator leaves them to it: on the
+// thread of whoever comes last, or on the pool. Everything else is the coordinator's, which recalls
+// the store first.
+class Engine : public Worksite, public std::enable_shared_from_this<Engine> {
+ public:
+  // No limit of the work that is done at once.
+  static constexpr size_t kUnlimited = SIZE_MAX;
+
+  // `updates` counts the versions that are made; null: nobody counts.
+  Engine(Rank ranks, bool is_async, const KernelTable* kernels, int64_t* updates);
+
+  const KernelTable& kernels() const { return *kernels_; }
+
+  // The coordinator's side. Plans and tables may change only while the store is recalled.
+  void SetPlan(KeyId key, Plan plan);
+  void SetHyper(uint32_t table, HyperTable values);
+  // Leaves the store to the engine: a round takes a push of each of `live`.
+  void Lease(const std::vector<Rank>& live);
+  // Takes the store back once what is running has ended. Calls see(ticket) for each open ticket and
+  // made(key, rounds) for each key that has new versions, then forgets both.
+  void Recall(const std::function<void(const Ticket&)>& see,
+              const std::function<void(KeyId, uint32_t)>& made);
+  // Recalls the store for good, and wakes whoever waits.
+  void Close();
+
+  // The device's side, on its own thread. The coordinator has the rank behind the last: it is rung
+  // when a round needs it, for want of hyper-parameters.
+  std::shared_ptr<Device> Attach(Rank rank, std::function<void()> ring);
+  // After it, the device's `ring` is not called again.
+  void Detach(Device& device);
+  // Takes orders in, or refuses them from the first one on that is not plain or finds the store
+  // recalled; returns how many were taken. Small work is done at once, until it has moved
+  // `inline_bytes`; the rest is the pool's. The device then looks for what has ended.
+  size_t Submit(Device& device, const Order* orders, size_t count, size_t inline_bytes);
+  // Moves what has ended to `ids`, at most `room` of them, and returns how many.
+  size_t TakeEnded(Device& device, double* ids, size_t room);
+  // Blocks until something has ended for the device, it was called, or `slice_ms` have passed.
+  void Wait(Device& device, double slice_ms);
+  // Ends the wait of a device, now or the next one.
+  void Call(Rank rank);
+
+  void Help() override;
+
+ private:
+  // A job that several threads may work on.
+  struct Large {
+    Job job;
+    Work work;
+    bool streams;
+    size_t chunk;  // elements
+    size_t chunks;
+    size_t next = 0;
+    size_t done = 0;
+  };
+  using Lock = std::unique_lock<std::mutex>;
+
+  bool Admit(const Device& device, const Order& order);
+  bool Decode(const Device& device, const Order& order, Ticket* ticket) const;
+  bool IsDisjoint(const Ticket& ticket) const;
+  void Drain(Lock& lock, size_t budget);
+  bool TakeNext(Job* job);
+  Work WorkOf(const Job& job) const;
+  void StartLarge(Job& job, size_t traffic);
+  bool RunChunk(Lock& lock);
+  void RunBatch(Lock& lock, const Job* jobs, size_t count);
+  void Finish(const Job& job);
+  void Deliver(Lock& lock);
+  bool HasNews(const Device& device) const { return !device.ended.empty() || device.was_called; }
+
+  const Rank ranks_;
+  const KernelTable* const kernels_;
+  int64_t* const updates_;
+
+  std::mutex mutex_;
+  Rounds rounds_;
+  std::vector<Plan> plans_;
+  std::vector<uint32_t> made_;  // rounds of each key since the lease
+  std::vector<KeyId> changed_;  // keys with such rounds
+  std::vector<HyperTable> hyper_;
+  std::vector<std::shared_ptr<Device>> devices_;
+  bool is_leased_ = false;
+  bool is_closed_ = false;
+  // Jobs that were taken and have not been finished.
+  size_t running_ = 0;
+  std::condition_variable stopped_;
+  std::list<Large> large_;
+  // Tickets that have ended and were not delivered.
+  std::vector<Ended> ended_;
+  // Of the outs of all open tickets.
+  size_t out_bytes_ = 0;
+  unsigned attached_ = 0;
+};
+
+}  // namespace tensorkv::engine

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <memory>
+#include <mutex>
+
+namespace tensorkv::engine {
+
+// Something that has work for any thread that comes by.
+class Worksite {
+ public:
+  virtual ~Worksite() = default;
+  // Does what there is to do, and returns when there is no more.
+  virtual void Help() = 0;
+};
+
+// Parked threads, as many as the process may use cores: made when first needed, never ended.
+class Pool {
+ public:
+  static Pool& Get();
+
+  // Has up to `helpers` threads help at `site`.
+  void Call(const std::shared_ptr<Worksite>& site, unsigned helpers);
+  unsigned size() const { return size_; }
+
+ private:
+  explicit Pool(unsigned size);
+  void Serve();
+
+  const unsigned size_;
+  std::mutex mutex_;
+  std::condition_variable called_;
+  std::deque<std::shared_ptr<Worksite>> calls_;
+  bool has_started_ = false;
+};
+
+}  // namespace tensorkv::engine

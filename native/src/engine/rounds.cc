@@ -1,0 +1,299 @@
+#include "rounds.h"
+
+namespace tensorkv::engine {
+namespace {
+
+// Whether two tensors of `bytes` bytes share some of them without being the same.
+bool Overlaps(const void* a, const void* b, size_t bytes) {
+  const uintptr_t x = reinterpret_cast<uintptr_t>(a);
+  const uintptr_t y = reinterpret_cast<uintptr_t>(b);
+  return x != y && (x < y ? y - x : x - y) < bytes;
+}
+
+}  // namespace
+
+Rounds::Rounds(Rank ranks, bool is_async)
+    : ranks_(ranks), is_async_(is_async), is_live_(ranks, false), open_(ranks) {}
+
+Rounds::~Rounds() {
+  Clear();
+  for (const Ticket* each : free_) delete each;
+}
+
+void Rounds::Resize(size_t count) {
+  if (count <= keys_.size()) return;
+  keys_.resize(count);
+  lanes_.resize(count * ranks_, nullptr);
+}
+
+void Rounds::SetLive(const std::vector<Rank>& live) {
+  is_live_.assign(ranks_, false);
+  for (const Rank rank : live) is_live_[rank] = true;
+  live_count_ = static_cast<uint32_t>(live.size());
+}
+
+Ticket* Rounds::NewTicket() {
+  if (free_.empty()) return new Ticket();
+  Ticket* const ticket = free_.back();
+  free_.pop_back();
+  return ticket;
+}
+
+void Rounds::PutBack(Ticket* ticket) {
+  ticket->parts.clear();
+  ticket->tensors.clear();
+  free_.push_back(ticket);
+}
+
+void Rounds::Enqueue(Ticket* ticket) {
+  Queue& open = open_[ticket->rank];
+  ticket->before = open.last;
+  ticket->after = nullptr;
+  (open.last == nullptr ? open.first : open.last->after) = ticket;
+  open.last = ticket;
+  if (ticket->priority != 0) ++prioritised_;
+  ticket->open_pushes = ticket->open_pulls = 0;
+  for (Part& part : ticket->parts) {
+    part.ticket = ticket;
+    part.is_taken = part.has_ended = false;
+    ++(part.is_push ? ticket->open_pushes : ticket->open_pulls);
+  }
+  for (Part& part : ticket->parts) {
+    Append(&part);
+    Review(part.key);
+  }
+}
+
+Part* Rounds::Head(KeyId key, Rank rank) const {
+  const Part* const last = lanes_[size_t{key} * ranks_ + rank];
+  return last == nullptr ? nullptr : last->next;
+}
+
+// The part behind `part` in the lane that ends with `last`.
+Part* Rounds::Follower(const Part* part, const Part* last) {
+  return part == last ? nullptr : part->next;
+}
+
+void Rounds::Append(Part* part) {
+  const Rank rank = part->ticket->rank;
+  Part*& last = Last(part->key, rank);
+  if (last == nullptr) {
+    part->next = part;
+    if (part->is_push && is_live_[rank]) ++keys_[part->key].pushing;
+  } else {
+    part->next = last->next;
+    last->next = part;
+  }
+  last = part;
+}
+
+void Rounds::Pop(KeyId key, Rank rank) {
+  Part*& last = Last(key, rank);
+  Part* const head = last->next;
+  if (head->is_push && is_live_[rank]) --keys_[key].pushing;
+  if (head == last) {
+    last = nullptr;
+    return;
+  }
+  last->next = head->next;
+  if (head->next->is_push && is_live_[rank]) ++keys_[key].pushing;
+}
+
+// Pulls wait until all pushes of their call have been read.
+bool Rounds::MayServe(const Part* head) const {
+  return head != nullptr && !head->is_push && head->ticket->open_pushes == 0;
+}
+
+bool Rounds::IsClosable(const Key& key) const {
+  return is_async_ ? key.pushing > 0 : key.pushing > 0 && key.pushing == live_count_;
+}
+
+// Queues `key` if there is something to do for it.
+void Rounds::Review(KeyId id) {
+  const Key& key = keys_[id];
+  if (key.is_busy) return;  // Reviewed when the job ends.
+  bool is_ready = IsClosable(key);
+  for (Rank rank = 0; !is_ready && rank < ranks_; ++rank) is_ready = MayServe(Head(id, rank));
+  if (is_ready) MakeReady(id);
+}
+
+double Rounds::PriorityOf(KeyId key) const {
+  if (prioritised_ == 0) return 0;
+  bool is_first = true;
+  double highest = 0;
+  for (Rank rank = 0; rank < ranks_; ++rank) {
+    const Part* const head = Head(key, rank);
+    if (head == nullptr || (!is_first && head->ticket->priority <= highest)) continue;
+    highest = head->ticket->priority;
+    is_first = false;
+  }
+  return highest;
+}
+
+void Rounds::MakeReady(KeyId id) {
+  Key& key = keys_[id];
+  const double priority = PriorityOf(id);
+  if (key.place != Place::kNowhere && key.priority == priority) return;
+  if (key.place == Place::kOrdered) ordered_.erase({-key.priority, key.turn, id});
+  key.priority = priority;
+  key.turn = ++last_turn_;
+  key.place = priority == 0 ? Place::kLine : Place::kOrdered;
+  if (priority == 0) {
+    line_.emplace_back(id, key.turn);
+  } else {
+    ordered_.emplace(-priority, key.turn, id);
+  }
+}
+
+bool Rounds::NextReady(KeyId* id) {
+  const auto is_stale = [this](const std::pair<KeyId, uint64_t>& entry) {
+    const Key& key = keys_[entry.first];
+    return key.place != Place::kLine || key.turn != entry.second;
+  };
+  while (!line_.empty() && is_stale(line_.front())) line_.pop_front();
+  const bool has_urgent = !ordered_.empty() && std::get<0>(*ordered_.begin()) < 0;
+  if (!has_urgent && !line_.empty()) {
+    *id = line_.front().first;
+    line_.pop_front();
+  } else if (!ordered_.empty()) {
+    *id = std::get<2>(*ordered_.begin());
+    ordered_.erase(ordered_.begin());
+  } else {
+    return false;
+  }
+  keys_[*id].place = Place::kNowhere;
+  return true;
+}
+
+bool Rounds::IsRoundNext(KeyId id) const {
+  for (Rank rank = 0; rank < ranks_; ++rank) {
+    if (MayServe(Head(id, rank))) return false;
+  }
+  return IsClosable(keys_[id]);
+}
+
+bool Rounds::Take(KeyId id, Job* job) {
+  Key& key = keys_[id];
+  if (key.is_busy) return false;
+  job->key = id;
+  job->inputs.clear();
+  job->outs.clear();
+  TakePulls(id, job);
+  job->is_round = job->outs.empty();
+  if (job->is_round) {
+    if (!IsClosable(key)) return false;
+    TakeRound(id, job);
+  }
+  key.is_busy = true;
+  return true;
+}
+
+// The pulls that nothing is before.
+void Rounds::TakePulls(KeyId key, Job* job) {
+  for (Rank rank = 0; rank < ranks_; ++rank) {
+    const Part* const last = Last(key, rank);
+    for (Part* part = Head(key, rank); MayServe(part); part = Follower(part, last)) {
+      part->is_taken = true;
+      for (uint32_t i = 0; i < part->count; ++i) {
+        job->outs.push_back(part->ticket->tensors[part->first + i].data);
+      }
+    }
+  }
+}
+
+// The pushes of a round in ascending order of ranks, and the pulls of the same calls behind them.
+void Rounds::TakeRound(KeyId key, Job* job) {
+  fused_.clear();
+  for (Rank rank = 0; rank < ranks_; ++rank) {
+    Part* const push = Head(key, rank);
+    if (push == nullptr || !push->is_push || !is_live_[rank]) continue;
+    push->is_taken = true;
+    for (uint32_t i = 0; i < push->count; ++i) {
+      job->inputs.push_back(push->ticket->tensors[push->first + i].data);
+    }
+    Part* const pull = TakeFused(push, rank, job);
+    if (pull != nullptr) fused_.push_back(pull);
+    if (is_async_) break;
+  }
+  if (job->outs.empty() || IsSafe(*job)) return;
+  job->outs.clear();
+  for (Part* const each : fused_) each->is_taken = false;
+}
+
+// The pull that follows `push` in its call, if its outs may be written in one go with the round.
+Part* Rounds::TakeFused(Part* push, Rank rank, Job* job) {
+  const Ticket& ticket = *push->ticket;
+  Part* const pull = Follower(push, Last(push->key, rank));
+  if (pull == nullptr || pull->ticket != &ticket || pull->is_push) return nullptr;
+  pull->is_taken = true;
+  for (uint32_t i = 0; i < pull->count; ++i) {
+    job->outs.push_back(ticket.tensors[pull->first + i].data);
+  }
+  return pull;
+}
+
+// Whether what is written piece by piece is not read again, and nothing is written twice.
+bool Rounds::IsSafe(const Job& job) const {
+  const size_t bytes = keys_[job.key].bytes;
+  for (size_t k = 0; k < job.outs.size(); ++k) {
+    for (const void* const input : job.inputs) {
+      if (Overlaps(job.outs[k], input, bytes)) return false;
+    }
+    for (size_t j = 0; j < k; ++j) {
+      if (Overlaps(job.outs[k], job.outs[j], bytes)) return false;
+    }
+  }
+  return true;
+}
+
+void Rounds::Finish(const Job& job, std::vector<Ended>* ended) {
+  keys_[job.key].is_busy = false;
+  for (Rank rank = 0; rank < ranks_; ++rank) {
+    for (Part* head = Head(job.key, rank); head != nullptr && head->is_taken;
+         head = Head(job.key, rank)) {
+      Pop(job.key, rank);
+      End(head, ended);
+    }
+  }
+  Review(job.key);
+}
+
+void Rounds::End(Part* part, std::vector<Ended>* ended) {
+  Ticket* const ticket = part->ticket;
+  part->has_ended = true;
+  --(part->is_push ? ticket->open_pushes : ticket->open_pulls);
+  if (ticket->open_pushes > 0) return;
+  if (ticket->open_pulls == 0) {
+    ended->push_back({ticket->rank, ticket->id, ticket->out_bytes});
+    Free(ticket);
+  } else if (part->is_push) {
+    for (const Part& each : ticket->parts) {
+      if (!each.is_push && !each.has_ended) Review(each.key);
+    }
+  }
+}
+
+void Rounds::Free(Ticket* ticket) {
+  Queue& open = open_[ticket->rank];
+  (ticket->before == nullptr ? open.first : ticket->before->after) = ticket->after;
+  (ticket->after == nullptr ? open.last : ticket->after->before) = ticket->before;
+  if (ticket->priority != 0) --prioritised_;
+  PutBack(ticket);
+}
+
+void Rounds::Clear() {
+  for (Queue& open : open_) {
+    while (open.first != nullptr) {
+      for (const Part& part : open.first->parts) Last(part.key, open.first->rank) = nullptr;
+      Free(open.first);
+    }
+  }
+  for (Key& key : keys_) {
+    key.pushing = 0;
+    key.place = Place::kNowhere;
+  }
+  line_.clear();
+  ordered_.clear();
+}
+
+}  // namespace tensorkv::engine

@@ -1,0 +1,174 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <set>
+#include <tuple>
+#include <vector>
+
+// Decides what may happen to a key, and when: which pulls may read it, when its round closes, whose
+// turn it is. It has no threads and runs nothing; actors/rounds.ts says the same of all requests,
+// this of plain ones.
+namespace tensorkv::engine {
+
+using KeyId = uint32_t;
+using Rank = uint32_t;
+
+struct Ticket;
+
+// What a request says of one key: the values of a push, or the outs of a pull.
+struct Part {
+  Ticket* ticket;
+  KeyId key;
+  // Where its tensors are among those of the ticket.
+  uint32_t first;
+  uint32_t count;
+  bool is_push;
+  // A job works on it; then it has ended.
+  bool is_taken;
+  bool has_ended;
+  Part* next;  // in its lane, which is a circle
+};
+
+// A device's tensor: its number there, and its elements.
+struct Tensor {
+  int32_t number;
+  char* data;
+};
+
+// A request on its way. No out of it shares memory with a value or an out of another key, so that
+// the keys of a call may be done in any order.
+struct Ticket {
+  Rank rank;
+  double id;
+  double deadline_ms;
+  double priority;
+  uint32_t open_pushes;
+  uint32_t open_pulls;
+  std::vector<Part> parts;
+  std::vector<Tensor> tensors;
+  // Of all its outs.
+  size_t out_bytes;
+  // Neighbours among the open tickets of the rank, oldest first.
+  Ticket* before;
+  Ticket* after;
+};
+
+// One thing to do for one key. Nothing else happens to the key until it is finished.
+struct Job {
+  KeyId key;
+  // The sum of `inputs`, in order, makes the next version; else the key is only read.
+  bool is_round;
+  std::vector<const void*> inputs;
+  // Where the tensor is written to, after the round if there is one.
+  std::vector<void*> outs;
+};
+
+// A ticket that has ended.
+struct Ended {
+  Rank rank;
+  double id;
+  size_t out_bytes;
+};
+
+class Rounds {
+ public:
+  // `is_async`: each push is a round; else a round takes a push of each live rank.
+  Rounds(Rank ranks, bool is_async);
+  Rounds(const Rounds&) = delete;
+  Rounds& operator=(const Rounds&) = delete;
+  ~Rounds();
+
+  // Makes room for keys 0 to `count` - 1.
+  void Resize(size_t count);
+  // The bytes of a tensor of `key`.
+  void SetBytes(KeyId key, size_t bytes) { keys_[key].bytes = bytes; }
+  size_t size() const { return keys_.size(); }
+
+  // Which ranks a round takes. Only while no ticket is open.
+  void SetLive(const std::vector<Rank>& live);
+
+  // A ticket to be filled: rank, id, deadline, priority, parts in order and their tensors.
+  Ticket* NewTicket();
+  // Takes one back that was not enqueued.
+  void PutBack(Ticket* ticket);
+  // Puts its parts behind those that its rank issued before.
+  void Enqueue(Ticket* ticket);
+
+  // A key that may be able to go on, by priority, then in the order in which they came to be so;
+  // false when there is none.
+  bool NextReady(KeyId* key);
+  bool has_ready() const { return !line_.empty() || !ordered_.empty(); }
+  // Whether the next thing to do for `key` is a round.
+  bool IsRoundNext(KeyId key) const;
+  // Takes what there is to do for `key` now; false if there is nothing. Overwrites `job`.
+  bool Take(KeyId key, Job* job);
+  // Ends what `Take` gave. Adds the tickets that have ended with it.
+  void Finish(const Job& job, std::vector<Ended>* ended);
+
+  // Calls see(ticket) for each open ticket, those of a rank in order. Only while no job is taken.
+  template <typename See>
+  void ForEachOpen(See see) const {
+    for (const Queue& open : open_) {
+      for (const Ticket* each = open.first; each != nullptr; each = each->after) see(*each);
+    }
+  }
+  // Forgets all tickets. Only while no job is taken.
+  void Clear();
+
+ private:
+  // Where a key stands in the order of what is ready.
+  enum class Place : uint8_t { kNowhere, kLine, kOrdered };
+
+  struct Key {
+    size_t bytes = 0;
+    // Live ranks whose oldest part is a push.
+    uint32_t pushing = 0;
+    bool is_busy = false;
+    Place place = Place::kNowhere;
+    double priority = 0;
+    uint64_t turn = 0;
+  };
+  // The open tickets of a rank.
+  struct Queue {
+    Ticket* first = nullptr;
+    Ticket* last = nullptr;
+  };
+
+  Part*& Last(KeyId key, Rank rank) { return lanes_[size_t{key} * ranks_ + rank]; }
+  Part* Head(KeyId key, Rank rank) const;
+  static Part* Follower(const Part* part, const Part* last);
+  void Append(Part* part);
+  void Pop(KeyId key, Rank rank);
+  bool MayServe(const Part* head) const;
+  bool IsClosable(const Key& key) const;
+  void Review(KeyId key);
+  void MakeReady(KeyId key);
+  double PriorityOf(KeyId key) const;
+  void TakePulls(KeyId key, Job* job);
+  void TakeRound(KeyId key, Job* job);
+  Part* TakeFused(Part* push, Rank rank, Job* job);
+  bool IsSafe(const Job& job) const;
+  void End(Part* part, std::vector<Ended>* ended);
+  void Free(Ticket* ticket);
+
+  const Rank ranks_;
+  const bool is_async_;
+  std::vector<bool> is_live_;
+  uint32_t live_count_ = 0;
+  std::vector<Key> keys_;
+  // The newest part of each rank on each key; its follower is the oldest.
+  std::vector<Part*> lanes_;
+  std::vector<Queue> open_;
+  uint32_t prioritised_ = 0;
+  // Keys of priority 0, and the others by falling priority. A key that has moved on may be left in
+  // the line; its turn says which entry counts.
+  std::deque<std::pair<KeyId, uint64_t>> line_;
+  std::set<std::tuple<double, uint64_t, KeyId>> ordered_;
+  uint64_t last_turn_ = 0;
+  std::vector<Ticket*> free_;
+  std::vector<Part*> fused_;
+};
+
+}  // namespace tensorkv::engine
