@@ -32,10 +32,12 @@ export interface CoordinatorControl {
 /** Answers on their way to devices, a batch at a time. */
 class Outboxes {
   readonly #ports: ReadonlyMap<Rank, MessagePort>;
+  readonly #engine: Engine | undefined;
   readonly #batches = new Map<Rank, FromCoordinator[]>();
 
-  constructor(ports: ReadonlyMap<Rank, MessagePort>) {
+  constructor(ports: ReadonlyMap<Rank, MessagePort>, engine: Engine | undefined) {
     this.#ports = ports;
+    this.#engine = engine;
   }
 
   add(to: Rank, message: FromCoordinator): void {
@@ -59,14 +61,15 @@ class Outboxes {
     if (batch === undefined) return;
     this.#batches.delete(rank);
     this.#ports.get(rank)?.postMessage(batch);
+    this.#engine?.call(rank); // It may stand in a blocking call.
   }
 }
 
 /** Runs a coordinator on this thread: messages in from ports, answers out a batch at a time. */
 export function hostCoordinator(options: CoordinatorOptions): CoordinatorControl {
   const ports = new Map<Rank, MessagePort>();
-  const outboxes = new Outboxes(ports);
   const engine = engineFor(options);
+  const outboxes = new Outboxes(ports, engine);
   const devices = new DeviceTables();
   const settle = (heard?: Rank): void => {
     for (let next = devices.takeEarly(); next !== undefined; next = devices.takeEarly()) {

@@ -81,6 +81,12 @@ export class DirectPath implements Direct {
     }
   }
 
+  /** Blocks until something has ended, the coordinator calls, or `sliceMs` have passed; tells of it. */
+  wait(sliceMs: number): void {
+    this.#device.wait(sliceMs);
+    this.look();
+  }
+
   /** These keys exist from now on. */
   learn(keys: readonly StoredKey[]): void {
     for (const stored of keys) this.#keys.set(stored.key, stored);

@@ -8,6 +8,11 @@ export interface Link {
   /** While on, an answer on its way keeps this thread alive. */
   keepAlive(on: boolean): void;
   close(): void;
+  /**
+   * Blocks this thread for at most `sliceMs`, or until something has come, which is heard before this
+   * returns. Undefined where a thread must not block, or cannot.
+   */
+  readonly wait?: ((sliceMs: number) => void) | undefined;
   /** A shorter way for plain pushes and pulls, where there is one. */
   readonly direct?: Direct | undefined;
 }

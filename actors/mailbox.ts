@@ -38,6 +38,8 @@ interface Waiting {
 
 /** A coordinator ends what has waited too long itself; past this much more it counts as hung. */
 const graceMs = 2000;
+/** How long a thread blocks before it looks at deadlines, or can be ended. */
+const sliceMs = 50;
 const defaultCapacity = 1024;
 
 /**
@@ -83,14 +85,44 @@ export class Mailbox {
   request(body: RequestBody): Promise<Done> {
     if (this.#closed) return Promise.reject(this.#closed);
     return new Promise((resolve, reject) => {
-      const deadlineMs = monotonicMs() + this.#options.timeoutMs;
-      const waiting: Waiting = { body, deadlineMs, isPosted: false, resolve, reject };
-      const hasPlace = this.#queue.length === 0 && this.#unanswered.size < this.#capacity;
-      // Who leaves waits for nothing: what has no place yet is never sent.
-      if (hasPlace || body.type === 'leave') this.#send(waiting);
-      else this.#queue.push(waiting);
+      this.#accept(body, resolve, reject);
       this.#keepWatch();
     });
+  }
+
+  /**
+   * As `request`, and blocks this thread until the answer has come. Throws what `request` rejects
+   * with, and `unsupported` on a thread that must not block or has no engine to wait at.
+   */
+  requestSync(body: RequestBody): Done {
+    if (this.#closed) throw this.#closed;
+    const { wait } = this.#link;
+    if (wait === undefined) {
+      const message = 'a blocking call expected a worker thread and the native addon';
+      throw new KVStoreError('unsupported', message);
+    }
+    let answer: Done | KVStoreError | undefined;
+    const end = (how: Done | KVStoreError): void => void (answer = how);
+    this.#accept(body, end, end);
+    this.#flush();
+    for (let lookMs = monotonicMs() + sliceMs; answer === undefined;) {
+      wait(sliceMs);
+      this.#flush(); // An updater may have run, and calls without a place may have got one.
+      if (monotonicMs() < lookMs) continue;
+      this.#checkDeadlines();
+      lookMs = monotonicMs() + sliceMs;
+    }
+    if (answer instanceof KVStoreError) throw answer;
+    return answer;
+  }
+
+  #accept(body: RequestBody, resolve: Waiting['resolve'], reject: Waiting['reject']): void {
+    const deadlineMs = monotonicMs() + this.#options.timeoutMs;
+    const waiting: Waiting = { body, deadlineMs, isPosted: false, resolve, reject };
+    const hasPlace = this.#queue.length === 0 && this.#unanswered.size < this.#capacity;
+    // Who leaves waits for nothing: what has no place yet is never sent.
+    if (hasPlace || body.type === 'leave') this.#send(waiting);
+    else this.#queue.push(waiting);
   }
 
   /** Sends what has no answer; nothing once the mailbox is closed. */
@@ -119,15 +151,14 @@ export class Mailbox {
   #post(message: ToCoordinator): void {
     this.#outbox.push(message);
     if (this.#outbox.length > 1) return;
-    queueMicrotask(() => {
-      const batch = this.#outbox;
-      this.#outbox = [];
-      if (!this.#closed) this.#flush(batch);
-    });
+    queueMicrotask(() => this.#flush());
   }
 
-  /** Sends a batch: as much of it as is plain directly, unless it would overtake what was posted. */
-  #flush(batch: readonly ToCoordinator[]): void {
+  /** Sends all that waits: what is plain directly, unless it would overtake what was posted. */
+  #flush(): void {
+    const batch = this.#outbox;
+    if (batch.length === 0 || this.#closed) return;
+    this.#outbox = [];
     const taken = this.#posted === 0 ? (this.#link.direct?.submit(batch) ?? 0) : 0;
     const rest = taken === 0 ? batch : batch.slice(taken);
     for (const message of rest) {

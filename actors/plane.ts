@@ -13,6 +13,8 @@ import { CoordinatorSupervisor } from './supervisor.js';
 export interface Plane {
   /** Sends a request; requests of one device take effect on a key in the order they were made. */
   request(body: RequestBody): Promise<Done>;
+  /** As `request`, and blocks this thread until it is answered. Throws what `request` rejects with. */
+  requestSync(body: RequestBody): Done;
   /** Ends the pins of views, see `PinnedTensor`. */
   release(pins: readonly number[]): void;
   readonly inFlight: number;
@@ -59,6 +61,7 @@ export function portPlane(address: CoordinatorAddress, options: PlaneOptions): P
 function planeOn(mailbox: Mailbox, end: () => Promise<void>): Plane {
   return {
     request: (body) => mailbox.request(body),
+    requestSync: (body) => mailbox.requestSync(body),
     release: (pins) => mailbox.tell({ type: 'release', pins }),
     get inFlight() {
       return mailbox.inFlight;

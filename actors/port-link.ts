@@ -1,4 +1,4 @@
-import type { MessagePort } from 'node:worker_threads';
+import { isMainThread, receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
 import { attachDevice } from '../native/engine.js';
 import type { FromCoordinator, Rank } from '../src/core/protocol.js';
 import { Binder } from './bindings.js';
@@ -16,6 +16,11 @@ export interface CoordinatorAddress {
 /** A link over a message port; the coordinator's side of it is in `coordinator-host.ts`. */
 export function portLink({ port, engine, rank }: CoordinatorAddress): Link {
   let direct: DirectPath | undefined;
+  let onBatch: (batch: readonly FromCoordinator[]) => void = () => undefined;
+  const hear = (batch: readonly FromCoordinator[]): void => {
+    for (const each of batch) if (each.type === 'keys') direct?.learn(each.keys);
+    onBatch(batch);
+  };
   const binder = new Binder(
     (number, tensor) => direct?.bound(number, tensor),
     (numbers) => direct?.unbound(numbers),
@@ -30,11 +35,9 @@ export function portLink({ port, engine, rank }: CoordinatorAddress): Link {
   }
   return {
     post: (batch) => port.postMessage(binder.encode(batch)),
-    listen: (onBatch) => {
-      port.on('message', (batch: readonly FromCoordinator[]) => {
-        for (const each of batch) if (each.type === 'keys') direct?.learn(each.keys);
-        onBatch(batch);
-      });
+    listen: (listener) => {
+      onBatch = listener;
+      port.on('message', hear);
       port.unref(); // Listening refs the port, but an idle store must not keep an app running.
     },
     keepAlive: (on) => (on ? port.ref() : port.unref()),
@@ -43,5 +46,23 @@ export function portLink({ port, engine, rank }: CoordinatorAddress): Link {
       port.close();
     },
     direct,
+    wait: isMainThread ? undefined : direct && waiting(direct, port, hear),
+  };
+}
+
+/** How a thread waits for either way to bring something. */
+function waiting(
+  direct: DirectPath,
+  port: MessagePort,
+  hear: (batch: readonly FromCoordinator[]) => void,
+): (sliceMs: number) => void {
+  return (sliceMs) => {
+    direct.wait(sliceMs);
+    for (;;) {
+      const next = receiveMessageOnPort(port) as
+        { readonly message: readonly FromCoordinator[] } | undefined;
+      if (next === undefined) return;
+      hear(next.message);
+    }
   };
 }

@@ -2,11 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import type { Plane } from '../actors/plane.js';
 import {
-  askedRows,
-  checkCall,
-  checkPull,
   filePath,
-  onDevices,
   optimizerSpec,
   type Keys,
   type PullOptions,
@@ -20,22 +16,15 @@ import {
 import { hasCapability, type Capability } from './core/capabilities.js';
 import { compressionSpec, type CompressionOptions } from './core/compression.js';
 import { KVStoreError } from './core/errors.js';
-import {
-  assertKey,
-  groupByKey,
-  keyList,
-  onePerKey,
-  type Group,
-  type Key,
-  type Value,
-} from './core/keys.js';
+import { type Key, type Value } from './core/keys.js';
 import { plainOptions, type OptimizerSpec } from './core/optimizers/optimizer.js';
 import type { RequestBody } from './core/protocol.js';
-import { Tensor, type AnyTensor, type TensorHandle } from './core/tensor.js';
+import type { AnyTensor, Tensor } from './core/tensor.js';
 import type { RowIds } from './core/row-ids.js';
-import { RowSparseTensor, type RowSparseHandle } from './core/row-sparse.js';
+import type { RowSparseTensor } from './core/row-sparse.js';
 import type { TensorView } from './core/tensor-view.js';
 import type { Updater } from './core/updaters.js';
+import { KeyCalls, type KeyCall, type Pulled } from './key-calls.js';
 import { KVStoreBase } from './kv-store-base.js';
 import { OptimizerInForce, type OptimizerView } from './live-optimizer.js';
 import { optimizerFor, optimizerModules } from './optimizer-registry.js';
@@ -64,6 +53,7 @@ export class KVStore extends KVStoreBase {
     }),
   );
   readonly #views = new ViewTable((pins) => this.#plane.release(pins));
+  readonly #keyCalls: KeyCalls;
   readonly #calls = new Set<Promise<unknown>>();
   #plane!: Plane;
   #closing: Promise<void> | undefined;
@@ -72,6 +62,8 @@ export class KVStore extends KVStoreBase {
     super({}, identity.type.name);
     this.#identity = identity;
     this.#statistics = new Statistics(identity.status);
+    const { devices } = identity;
+    this.#keyCalls = new KeyCalls({ statistics: this.#statistics, views: this.#views, devices });
   }
 
   /** How `createKVStore` and `launch` make one; programs have no plane to give. */
@@ -118,9 +110,7 @@ export class KVStore extends KVStoreBase {
    * `duplicate_key`, `bad_key_type`, `mixed_key_types`, `length_mismatch`, `memory_limit`.
    */
   init(keys: Keys, values: Value | readonly Value[]): Promise<void> {
-    return this.#call(async () => {
-      await this.#request({ type: 'init', values: this.#initGroups(keys, values) });
-    });
+    return this.#keyCall(() => this.#keyCalls.init(keys, values));
   }
 
   /**
@@ -130,12 +120,12 @@ export class KVStore extends KVStoreBase {
    * `updater_error`, `updater_required`, `timeout`, `peer_dead`.
    */
   push(keys: Keys, values: Values, options: PushOptions = {}): Promise<void> {
-    return this.#call(async () => {
-      const order = checkCall(options, [], 'push');
-      const push = this.#values(keys, values);
-      await this.#request({ type: 'push', push, ...order });
-      this.#statistics.pushed(push);
-    });
+    return this.#keyCall(() => this.#keyCalls.push(keys, values, options));
+  }
+
+  /** As `push`, and blocks this thread until it is applied. Throws what `push` rejects with. */
+  pushSync(keys: Keys, values: Values, options: PushOptions = {}): void {
+    this.#keyCallSync(() => this.#keyCalls.push(keys, values, options));
   }
 
   /**
@@ -151,24 +141,18 @@ export class KVStore extends KVStoreBase {
   pull(
     keys: Keys,
     options: PullOptions & ReadOptions & Partial<ViewOptions> = {},
-  ): Promise<Tensors> {
-    return this.#call(async () => {
-      const asked = checkPull(options);
-      const { out } = options;
-      if (out !== undefined) {
-        const pull = this.#outs(keys, out);
-        await this.#request({ type: 'pull', pull, ...asked });
-        this.#statistics.pulled(pull);
-        return out;
-      }
-      const pull = keyList(keys).map((key) => ({ key, tensors: [] }));
-      const { fresh = [], views } = await this.#request({ type: 'pull', pull, ...asked });
-      const tensors =
-        views?.map((pinned) => this.#views.open(pinned)) ??
-        fresh.map((handle) => Tensor.fromHandle(handle as TensorHandle));
-      this.#statistics.pulled([{ tensors }]);
-      return Array.isArray(keys) ? tensors : tensors[0]!;
-    });
+  ): Promise<Pulled> {
+    return this.#keyCall(() => this.#keyCalls.pull(keys, options));
+  }
+
+  /** As `pull`, and blocks this thread until it is done. Throws what `pull` rejects with. */
+  pullSync(key: Key, options: ViewOptions): TensorView;
+  pullSync(keys: readonly Key[], options: ViewOptions): TensorView[];
+  pullSync(key: Key, options?: ReadOptions): Tensor;
+  pullSync(keys: readonly Key[], options?: ReadOptions): Tensor[];
+  pullSync<Out extends Tensors>(keys: Keys, options: { readonly out: Out } & ReadOptions): Out;
+  pullSync(keys: Keys, options: PullOptions & ReadOptions & Partial<ViewOptions> = {}): Pulled {
+    return this.#keyCallSync(() => this.#keyCalls.pull(keys, options));
   }
 
   /**
@@ -185,17 +169,7 @@ export class KVStore extends KVStoreBase {
     options: { readonly rowIds: RowIds; readonly out: Out } & PushOptions,
   ): Promise<Out>;
   override pullRows(key: Key, options: RowOptions = {}): Promise<RowSparseTensor | AnyTensor> {
-    return this.#call(async () => {
-      const order = checkCall(options, ['rowIds', 'out'], 'pullRows');
-      const { out } = options;
-      const rowIds = askedRows(options);
-      assertKey(key);
-      const pull = out === undefined ? [{ key, tensors: [] }] : this.#outs(key, out);
-      const { fresh } = await this.#request({ type: 'pullRows', pull, rowIds, ...order });
-      const tensor = out ?? RowSparseTensor.fromHandle(fresh![0] as RowSparseHandle);
-      this.#statistics.pulled([{ tensors: [tensor] }]);
-      return tensor;
-    });
+    return this.#keyCall(() => this.#keyCalls.pullRows(key, options));
   }
 
   /**
@@ -209,17 +183,18 @@ export class KVStore extends KVStoreBase {
   ): Promise<Out>;
   pushpull<Given extends Tensors>(keys: Keys, values: Given, options?: PushOptions): Promise<Given>;
   pushpull(keys: Keys, values: Values, options: PullOptions = {}): Promise<Tensors> {
-    return this.#call(async () => {
-      const order = checkCall(options, ['out'], 'pushpull');
-      // Row-sparse values without outs are refused as outs.
-      const out = options.out ?? (values as Tensors);
-      const push = this.#values(keys, values);
-      const pull = this.#outs(keys, out);
-      await this.#request({ type: 'pushpull', push, pull, ...order });
-      this.#statistics.pushed(push);
-      this.#statistics.pulled(pull);
-      return out;
-    });
+    return this.#keyCall(() => this.#keyCalls.pushpull(keys, values, options));
+  }
+
+  /** As `pushpull`, and blocks this thread until it is done. Throws what `pushpull` rejects with. */
+  pushpullSync<Out extends Tensors>(
+    keys: Keys,
+    values: Values,
+    options: { readonly out: Out } & PushOptions,
+  ): Out;
+  pushpullSync<Given extends Tensors>(keys: Keys, values: Given, options?: PushOptions): Given;
+  pushpullSync(keys: Keys, values: Values, options: PullOptions = {}): Tensors {
+    return this.#keyCallSync(() => this.#keyCalls.pushpull(keys, values, options));
   }
 
   /** `init`, then a pull to every out. Rejects as they do. */
@@ -228,14 +203,7 @@ export class KVStore extends KVStoreBase {
     values: Value | readonly Value[],
     options: { readonly out: Out } & PushOptions,
   ): Promise<Out> {
-    return this.#call(async () => {
-      const order = checkCall(options, ['out'], 'broadcast');
-      const initial = this.#initGroups(keys, values);
-      const pull = this.#outs(keys, options.out);
-      await this.#request({ type: 'broadcast', values: initial, pull, ...order });
-      this.#statistics.pulled(pull);
-      return options.out;
-    });
+    return this.#keyCall(() => this.#keyCalls.broadcast(keys, values, options));
   }
 
   /**
@@ -363,12 +331,23 @@ export class KVStore extends KVStoreBase {
 
   /** Runs a call so that what it throws is a rejection, and `flush` knows of it. */
   #call<T>(run: () => Promise<T>): Promise<T> {
-    const call = this.#closing
-      ? Promise.reject(new KVStoreError('closed', 'expected an open store, but it was closed'))
-      : run();
+    const call = this.#closing ? Promise.reject(closed()) : run();
     this.#calls.add(call);
     // The caller's own promise: a failure that nobody looks at stays an unhandled rejection.
     return call.finally(() => this.#calls.delete(call));
+  }
+
+  #keyCall<T>(prepare: () => KeyCall<T>): Promise<T> {
+    return this.#call(async () => {
+      const { body, finish } = prepare();
+      return finish(await this.#request(body));
+    });
+  }
+
+  #keyCallSync<T>(prepare: () => KeyCall<T>): T {
+    if (this.#closing) throw closed();
+    const { body, finish } = prepare();
+    return finish(this.#plane.requestSync(body));
   }
 
   #stateCall(type: 'save' | 'load', what: 'store' | 'optimizer', path: unknown): Promise<void> {
@@ -382,19 +361,8 @@ export class KVStore extends KVStoreBase {
   #request(body: RequestBody): ReturnType<Plane['request']> {
     return this.#plane.request(body);
   }
+}
 
-  #initGroups(keys: Keys, values: Value | readonly Value[]): Group[] {
-    const one = onePerKey(keys, values);
-    const groups = one.keys.map((key, i) => ({ key, tensors: [one.values[i]!] }));
-    return onDevices(groups, this.#identity.devices);
-  }
-
-  #values(keys: Keys, values: Values): Group[] {
-    return onDevices(groupByKey(keys, values, 'values'), this.#identity.devices);
-  }
-
-  #outs(keys: Keys, outs: Tensors): Group<AnyTensor>[] {
-    const groups = groupByKey(keys, outs, 'outs') as Group<AnyTensor>[];
-    return onDevices(groups, this.#identity.devices);
-  }
+function closed(): KVStoreError {
+  return new KVStoreError('closed', 'expected an open store, but it was closed');
 }

@@ -45,15 +45,26 @@ class Registry {
 // A function of JavaScript that any thread can have called soon. It does not keep its thread alive.
 class Doorbell {
  public:
-  Doorbell(Napi::Env env, Napi::Function function)
-      : function_(Napi::ThreadSafeFunction::New(env, function, "tensorkv", 0, 1)) {
-    function_.Unref(env);
+  Doorbell(Napi::Env env, Napi::Function function) {
+    const Napi::String name = Napi::String::New(env, "tensorkv");
+    const napi_status made = napi_create_threadsafe_function(
+        env, function, nullptr, name, 0, 1, nullptr, nullptr, nullptr, Call, &function_);
+    if (made != napi_ok) throw Napi::Error::New(env);
+    napi_unref_threadsafe_function(env, function_);
   }
-  void Ring() { function_.NonBlockingCall(); }
-  void Release() { function_.Release(); }
+  void Ring() { napi_call_threadsafe_function(function_, nullptr, napi_tsfn_nonblocking); }
+  void Release() { napi_release_threadsafe_function(function_, napi_tsfn_release); }
 
  private:
-  Napi::ThreadSafeFunction function_;
+  // In C: the wrapper's C++ exceptions would end the process where the thread is being terminated.
+  static void Call(napi_env env, napi_value function, void*, void*) {
+    if (env == nullptr || function == nullptr) return;
+    napi_value undefined;
+    if (napi_get_undefined(env, &undefined) != napi_ok) return;
+    napi_call_function(env, undefined, function, 0, nullptr, nullptr);
+  }
+
+  napi_threadsafe_function function_ = nullptr;
 };
 
 // A device attached to an engine, as its thread holds it. Detached when it is asked to be, or when

@@ -5,6 +5,7 @@
 
 // The kernels against plain loops, at every level of this machine. Meant to run under sanitizers.
 int main() {
+  tensorkv::test::TestRounds();
   for (const tensorkv::Cpu cpu : tensorkv::kCpus) {
     const tensorkv::KernelTable* const kernels = tensorkv::KernelsFor(cpu);
     if (kernels == nullptr) continue;
@@ -17,6 +18,7 @@ int main() {
     tensorkv::test::TestIsFinite(*kernels);
     tensorkv::test::TestRows(*kernels);
     tensorkv::test::TestThreads(*kernels);
+    tensorkv::test::TestEngine(*kernels);
     std::printf("%s ok  ", tensorkv::NameOf(cpu));
   }
   std::printf("\n");

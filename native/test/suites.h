@@ -17,6 +17,10 @@ void TestRows(const KernelTable& kernels);
 // Several threads run the kernels on ranges of shared arrays that touch but do not overlap.
 void TestThreads(const KernelTable& kernels);
 
+// Seeded schedules of the engine's decisions, and devices on threads whose store is recalled.
+void TestRounds();
+void TestEngine(const KernelTable& kernels);
+
 // Around every vector width, and around the tiles of sums (512 floats) and copies (8 KiB).
 constexpr size_t kLengths[] = {0,   1,   2,   3,    7,    8,    9,    15,   16,   17,  31,
                                32,  33,  63,  64,   65,   127,  128,  129,  255,  256, 257,

@@ -1,0 +1,207 @@
+#include "../src/engine/rounds.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <random>
+#include <vector>
+
+#include "check.h"
+#include "suites.h"
+
+namespace tensorkv::test {
+namespace {
+
+using engine::Ended;
+using engine::Job;
+using engine::KeyId;
+using engine::Part;
+using engine::Rank;
+using engine::Rounds;
+using engine::Ticket;
+
+// An address that says whose tensor it is, which of them, and whether it is an out.
+char* Name(Rank rank, uint32_t number, bool is_out) {
+  return reinterpret_cast<char*>((uintptr_t{rank} << 40) | (uintptr_t{number} << 12) |
+                                 (is_out ? 0x800u : 0u));
+}
+Rank RankOf(const void* name) { return static_cast<Rank>(reinterpret_cast<uintptr_t>(name) >> 40); }
+bool IsOut(const void* name) { return (reinterpret_cast<uintptr_t>(name) & 0x800u) != 0; }
+
+// Devices issue random calls and jobs end in random order: every interleaving that a lock allows.
+class Schedule {
+ public:
+  explicit Schedule(uint64_t seed)
+      : random_(seed),
+        ranks_(1 + Pick(4)),
+        keys_(1 + Pick(3)),
+        is_async_(Pick(3) == 0),
+        rounds_(ranks_, is_async_) {
+    rounds_.Resize(keys_);
+    std::vector<Rank> live;
+    for (Rank rank = 0; rank < ranks_; ++rank) live.push_back(rank);
+    rounds_.SetLive(live);
+    for (KeyId key = 0; key < keys_; ++key) rounds_.SetBytes(key, 64);
+    pushes_.assign(ranks_, std::vector<uint32_t>(keys_, 0));
+    pushed_.assign(ranks_, std::vector<uint32_t>(keys_, 0));
+    versions_.assign(keys_, 0);
+  }
+
+  void Run() {
+    for (int step = 0; step < 60; ++step) {
+      if (Pick(2) == 0) {
+        Issue();
+      } else if (Pick(2) == 0) {
+        Begin();
+      } else {
+        End();
+      }
+    }
+    // What is left of rounds that miss a push is made complete; then everything ends.
+    for (KeyId key = 0; key < keys_; ++key) Complete(key);
+    while (Begin() || End()) {
+    }
+    CHECK(open_.empty());
+  }
+
+ private:
+  uint32_t Pick(uint32_t count) { return static_cast<uint32_t>(random_() % count); }
+
+  // One call over some keys, in ascending order.
+  void Issue() {
+    const Rank rank = Pick(ranks_);
+    const uint32_t what = Pick(3);
+    std::vector<KeyId> keys;
+    for (KeyId key = 0; key < keys_; ++key) {
+      if (Pick(2) == 0) keys.push_back(key);
+    }
+    if (!keys.empty()) Enqueue(rank, keys, what != 1, what != 0);
+  }
+
+  void Enqueue(Rank rank, const std::vector<KeyId>& keys, bool pushes, bool pulls) {
+    Ticket* const ticket = rounds_.NewTicket();
+    ticket->rank = rank;
+    ticket->id = ++last_id_;
+    ticket->deadline_ms = 0;
+    ticket->priority = Pick(4) == 0 ? static_cast<double>(Pick(3)) - 1 : 0;
+    ticket->out_bytes = 0;
+    open_[ticket->id] = rank;
+    for (const bool is_push : {true, false}) {
+      if (!(is_push ? pushes : pulls)) continue;
+      for (const KeyId key : keys) {
+        const auto first = static_cast<uint32_t>(ticket->tensors.size());
+        const uint32_t count = 1 + Pick(2);
+        for (uint32_t i = 0; i < count; ++i) {
+          const uint32_t number = ++last_number_;
+          char* const name = Name(rank, number, !is_push);
+          ticket->tensors.push_back({static_cast<int32_t>(number), name});
+          turn_[name] = pushes_[rank][key];
+        }
+        if (is_push) ++pushes_[rank][key];
+        ticket->parts.push_back({.ticket = ticket,
+                                 .key = key,
+                                 .first = first,
+                                 .count = count,
+                                 .is_push = is_push,
+                                 .is_taken = false,
+                                 .has_ended = false,
+                                 .next = nullptr});
+      }
+    }
+    rounds_.Enqueue(ticket);
+  }
+
+  void Complete(KeyId key) {
+    if (is_async_) return;
+    uint32_t most = 0;
+    for (Rank rank = 0; rank < ranks_; ++rank) most = std::max(most, pushes_[rank][key]);
+    for (Rank rank = 0; rank < ranks_; ++rank) {
+      while (pushes_[rank][key] < most) Enqueue(rank, {key}, true, false);
+    }
+  }
+
+  bool Begin() {
+    KeyId key;
+    if (!rounds_.NextReady(&key)) return false;
+    const bool is_round = rounds_.IsRoundNext(key);
+    Job job;
+    if (!rounds_.Take(key, &job)) return true;
+    CHECK(job.is_round == is_round);
+    for (const Job& other : running_) CHECK(other.key != key);
+    if (job.is_round) {
+      CheckRound(job);
+    } else {
+      CHECK(job.inputs.empty() && !job.outs.empty());
+    }
+    for (const void* const out : job.outs) CheckOut(job, out);
+    running_.push_back(job);
+    return true;
+  }
+
+  // Each live rank once, ascending, with its push of this round; or one push of one rank.
+  void CheckRound(const Job& job) {
+    CHECK(!job.inputs.empty());
+    std::vector<Rank> seen;
+    for (const void* const input : job.inputs) {
+      CHECK(!IsOut(input));
+      const Rank rank = RankOf(input);
+      CHECK(turn_[input] == pushed_[rank][job.key]);
+      if (!seen.empty() && seen.back() == rank) continue;
+      CHECK(seen.empty() || seen.back() < rank);
+      seen.push_back(rank);
+    }
+    CHECK(seen.size() == (is_async_ ? 1 : ranks_));
+    for (const Rank rank : seen) ++pushed_[rank][job.key];
+    ++versions_[job.key];
+  }
+
+  // A pull sees every push that its rank made before it, and of a synchronous key nothing later.
+  void CheckOut(const Job& job, const void* out) {
+    CHECK(IsOut(out));
+    CHECK(turn_[out] == pushed_[RankOf(out)][job.key]);
+    CHECK(is_async_ || versions_[job.key] == turn_[out]);
+  }
+
+  bool End() {
+    if (running_.empty()) return false;
+    const size_t which = Pick(static_cast<uint32_t>(running_.size()));
+    const Job job = running_[which];
+    running_.erase(running_.begin() + static_cast<ptrdiff_t>(which));
+    std::vector<Ended> ended;
+    rounds_.Finish(job, &ended);
+    for (const Ended& each : ended) {
+      CHECK(open_.count(each.id) == 1 && open_[each.id] == each.rank);
+      open_.erase(each.id);
+    }
+    return true;
+  }
+
+  std::mt19937_64 random_;
+  const Rank ranks_;
+  const uint32_t keys_;
+  const bool is_async_;
+  Rounds rounds_;
+  double last_id_ = 0;
+  uint32_t last_number_ = 0;
+  std::map<double, Rank> open_;
+  // By rank and key: pushes that were issued, and those that were taken into a round.
+  std::vector<std::vector<uint32_t>> pushes_, pushed_;
+  std::vector<uint32_t> versions_;
+  // How many pushes of its rank come before a tensor.
+  std::map<const void*, uint32_t> turn_;
+  std::vector<Job> running_;
+};
+
+}  // namespace
+
+void TestRounds() {
+  const char* const given = std::getenv("TENSORKV_SEED");
+  const uint64_t first =
+      given == nullptr ? std::random_device{}() : std::strtoull(given, nullptr, 10);
+  std::printf("rounds: TENSORKV_SEED=%llu  ", static_cast<unsigned long long>(first));
+  std::fflush(stdout);
+  for (uint64_t seed = first; seed < first + 20'000; ++seed) Schedule(seed).Run();
+}
+
+}  // namespace tensorkv::test
