@@ -17,6 +17,14 @@ import type { Direct } from './link.js';
 /** Requests over keys, which the engine may take. */
 type KeyRequest = Request & { readonly type: 'push' | 'pull' | 'pushpull' };
 
+type PushPull = KeyRequest & { readonly type: 'pushpull' };
+
+/** A call that has come before. */
+interface KnownCall {
+  readonly pull: readonly WireGroup[];
+  readonly words: Int32Array;
+}
+
 /**
  * Bytes that a caller moves itself before the rest is left to the pool: some 100 microseconds of
  * work, so that an event loop is never held up for long.
@@ -37,6 +45,9 @@ export class DirectPath implements Direct {
   readonly #keys = new Map<Key, StoredKey>();
   /** By the id of their pull. */
   readonly #fresh = new Map<number, readonly TensorHandle[]>();
+  /** Lists of groups that were sent, and the words of those that were sent again. */
+  readonly #seen = new WeakSet<readonly WireGroup[]>();
+  readonly #known = new WeakMap<readonly WireGroup[], KnownCall>();
   #heads = new Float64Array(16 * headLength);
   #words = new Int32Array(1024);
   #wordCount = 0;
@@ -110,17 +121,41 @@ export class DirectPath implements Direct {
   #encode(message: ToCoordinator, index: number): boolean {
     if (!isKeyRequest(message)) return false;
     const begin = this.#wordCount;
-    if (!this.#encodeGroups(message) || this.#wordCount === begin) {
+    const known = message.type === 'pushpull' ? this.#known.get(message.push) : undefined;
+    const isKnown = known !== undefined && known.pull === (message as PushPull).pull;
+    if (isKnown) {
+      this.#append(known.words);
+    } else if (!this.#encodeGroups(message) || this.#wordCount === begin) {
       this.#wordCount = begin;
       return false;
     }
     if ((index + 1) * headLength > this.#heads.length) this.#heads = doubled(this.#heads);
     const { id, deadlineMs, priority = 0 } = message;
     const keys = message.type === 'pull' ? message.pull : message.push;
-    const isDisjoint = keys.length === 1 ? 1 : 0; // Else the engine looks.
-    const head = [id, deadlineMs, priority, isDisjoint, this.#wordCount - begin];
-    this.#heads.set(head, index * headLength);
+    const isDisjoint = keys.length === 1 || isKnown; // Else the engine looks.
+    const at = index * headLength;
+    this.#heads[at] = id;
+    this.#heads[at + 1] = deadlineMs;
+    this.#heads[at + 2] = priority;
+    this.#heads[at + 3] = isDisjoint ? 1 : 0;
+    this.#heads[at + 4] = this.#wordCount - begin;
+    if (!isKnown && message.type === 'pushpull') this.#learnWords(message, begin);
     return true;
+  }
+
+  /** Keeps the words of a call whose groups come again: they are the same arrays then. */
+  #learnWords({ push, pull }: PushPull, begin: number): void {
+    if (push.length === 1) return;
+    if (!this.#seen.has(push)) return void this.#seen.add(push);
+    const words = this.#words.slice(begin, this.#wordCount);
+    if (this.#device.isDisjoint(words)) this.#known.set(push, { pull, words });
+  }
+
+  #append(words: Int32Array): void {
+    const end = this.#wordCount + words.length;
+    while (end > this.#words.length) this.#words = doubled(this.#words);
+    this.#words.set(words, this.#wordCount);
+    this.#wordCount = end;
   }
 
   #encodeGroups(message: KeyRequest): boolean {

@@ -109,6 +109,7 @@ export interface AddonEngine {
     count: number,
     inlineBytes: number,
   ): number;
+  isDisjoint(device: AttachedDevice, words: Int32Array): boolean;
   takeEnded(device: AttachedDevice, ids: Float64Array): number;
   wait(device: AttachedDevice, sliceMs: number): void;
 }

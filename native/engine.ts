@@ -84,6 +84,8 @@ export interface EngineDevice {
    * until it has moved `inlineBytes`. To be followed by `takeEnded`.
    */
   submit(orders: Orders, count: number, inlineBytes: number): number;
+  /** Whether no out of a request shares memory with a value or an out of another key. */
+  isDisjoint(words: Int32Array): boolean;
   /** Writes the ids of requests that have ended to `ids`; returns how many. */
   takeEnded(ids: Float64Array): number;
   /** Blocks, and helps, until a request has ended, `call` was called, or `sliceMs` have passed. */
@@ -155,6 +157,7 @@ export function attachDevice(
     unbind: (numbers) => native.unbind(held, numbers),
     submit: ({ heads, words }, count, inlineBytes) =>
       native.submit(held, heads, words, count, inlineBytes),
+    isDisjoint: (words) => native.isDisjoint(held, words),
     takeEnded: (ids) => native.takeEnded(held, ids),
     wait: (sliceMs) => native.wait(held, sliceMs),
     detach: () => native.detach(held),

@@ -26,6 +26,7 @@ import type { RequestBody } from './core/protocol.js';
 import { RowSparseTensor, type RowSparseHandle } from './core/row-sparse.js';
 import type { TensorView } from './core/tensor-view.js';
 import { Tensor, type AnyTensor, type TensorHandle } from './core/tensor.js';
+import { asListCall, isPlain, RecentCalls, type PreparedCall } from './recent-calls.js';
 import type { Statistics } from './statistics.js';
 import type { ViewTable } from './view-table.js';
 
@@ -46,6 +47,7 @@ interface KeyCallContext {
 /** Makes requests of calls over keys. All arguments are checked here. */
 export class KeyCalls {
   readonly #context: KeyCallContext;
+  readonly #recent = new RecentCalls();
 
   constructor(context: KeyCallContext) {
     this.#context = context;
@@ -112,8 +114,7 @@ export class KeyCalls {
     const order = checkCall(options, ['out'], 'pushpull');
     // Row-sparse values without outs are refused as outs.
     const out = options.out ?? (values as Tensors);
-    const push = this.#groups(keys, values, 'values');
-    const pull = this.#outs(keys, out);
+    const { push, pull } = this.#prepare(keys, values, out);
     return {
       body: { type: 'pushpull', push, pull, ...order },
       finish: () => {
@@ -122,6 +123,23 @@ export class KeyCalls {
         return out;
       },
     };
+  }
+
+  /** Forgets the tensors of calls. */
+  close(): void {
+    this.#recent.clear();
+  }
+
+  #prepare(keys: Keys, values: Values, out: Tensors): PreparedCall {
+    const call = asListCall(keys, values, out);
+    const known = call && this.#recent.find(call);
+    if (known !== undefined) return known;
+    const prepared = {
+      push: this.#groups(keys, values, 'values'),
+      pull: this.#outs(keys, out),
+    };
+    if (call !== undefined && isPlain(call)) this.#recent.add(call, prepared);
+    return prepared;
   }
 
   broadcast<Out extends Tensors>(

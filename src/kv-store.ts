@@ -324,6 +324,7 @@ export class KVStore extends KVStoreBase {
   async #close(): Promise<void> {
     if (this.#identity.numWorkers === 1) await this.flush();
     this.#views.close();
+    this.#keyCalls.close();
     const left = this.#plane.request({ type: 'leave' }).catch(() => undefined);
     await Promise.race([left, delay(leaveGraceMs, undefined, { ref: false })]);
     await this.#plane.stop();

@@ -57,14 +57,28 @@ export class Statistics {
   }
 }
 
-function add(
-  sum: { tensors: number; bytes: number },
-  groups: readonly Pick<Group, 'tensors'>[],
-): void {
+/** The totals of groups that come again and again. */
+const totals = new WeakMap<readonly object[], Totals>();
+
+interface Totals {
+  tensors: number;
+  bytes: number;
+}
+
+function add(sum: Totals, groups: readonly Pick<Group, 'tensors'>[]): void {
+  let total = totals.get(groups);
+  if (total === undefined) totals.set(groups, (total = totalOf(groups)));
+  sum.tensors += total.tensors;
+  sum.bytes += total.bytes;
+}
+
+function totalOf(groups: readonly Pick<Group, 'tensors'>[]): Totals {
+  const total = { tensors: 0, bytes: 0 };
   for (const { tensors } of groups) {
-    sum.tensors += tensors.length;
+    total.tensors += tensors.length;
     for (const tensor of tensors) {
-      sum.bytes += 'indices' in tensor ? tensor.rows.data.byteLength : tensor.data.byteLength;
+      total.bytes += 'indices' in tensor ? tensor.rows.data.byteLength : tensor.data.byteLength;
     }
   }
+  return total;
 }

@@ -86,6 +86,8 @@ class Attached {
     Leave();
     bell_->Release();
   }
+  // A ring that was under way may come after.
+  bool is_detached() const { return device_ == nullptr; }
   Engine& engine() { return *engine_; }
   Device& device() { return *device_; }
 
@@ -285,8 +287,11 @@ Napi::Value Attach(const Napi::CallbackInfo& info) {
 // detach(device)
 void Detach(const Napi::CallbackInfo& info) { The<Attached>(info).Detach(); }
 
+// From here on: a device that is detached has nothing, and does nothing.
+
 // bind(device, number, elements, dtype)
 void Bind(const Napi::CallbackInfo& info) {
+  if (The<Attached>(info).is_detached()) return;
   Device& device = The<Attached>(info).device();
   const size_t number = IndexOf(info[1]);
   const View view = ViewOf(info.Env(), info[2]);
@@ -298,6 +303,7 @@ void Bind(const Napi::CallbackInfo& info) {
 
 // unbind(device, numbers)
 void Unbind(const Napi::CallbackInfo& info) {
+  if (The<Attached>(info).is_detached()) return;
   Device& device = The<Attached>(info).device();
   const Napi::Array numbers = info[1].As<Napi::Array>();
   for (uint32_t i = 0; i < numbers.Length(); ++i) {
@@ -309,6 +315,7 @@ void Unbind(const Napi::CallbackInfo& info) {
 // A head is five numbers: id, deadline, priority, whether it is disjoint, how many words it has.
 Napi::Value Submit(const Napi::CallbackInfo& info) {
   Attached& attached = The<Attached>(info);
+  if (attached.is_detached()) return Napi::Number::New(info.Env(), 0);
   const double* head = static_cast<const double*>(ViewOf(info.Env(), info[1]).data);
   const int32_t* words = static_cast<const int32_t*>(ViewOf(info.Env(), info[2]).data);
   const size_t count = IndexOf(info[3]);
@@ -329,9 +336,25 @@ Napi::Value Submit(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(taken));
 }
 
+// isDisjoint(device, words: Int32Array)
+Napi::Value IsDisjoint(const Napi::CallbackInfo& info) {
+  Attached& attached = The<Attached>(info);
+  if (attached.is_detached()) return Napi::Boolean::New(info.Env(), false);
+  const View words = ViewOf(info.Env(), info[1]);
+  const bool is_disjoint = attached.engine().IsDisjoint(
+      attached.device(), {.id = 0,
+                          .deadline_ms = 0,
+                          .priority = 0,
+                          .is_disjoint = false,
+                          .words = static_cast<const int32_t*>(words.data),
+                          .count = words.length});
+  return Napi::Boolean::New(info.Env(), is_disjoint);
+}
+
 // takeEnded(device, ids: Float64Array): how many
 Napi::Value TakeEnded(const Napi::CallbackInfo& info) {
   Attached& attached = The<Attached>(info);
+  if (attached.is_detached()) return Napi::Number::New(info.Env(), 0);
   const View ids = ViewOf(info.Env(), info[1]);
   const size_t count =
       attached.engine().TakeEnded(attached.device(), static_cast<double*>(ids.data), ids.length);
@@ -341,6 +364,7 @@ Napi::Value TakeEnded(const Napi::CallbackInfo& info) {
 // waitForEnded(device, sliceMs)
 void Wait(const Napi::CallbackInfo& info) {
   Attached& attached = The<Attached>(info);
+  if (attached.is_detached()) return;
   attached.engine().Wait(attached.device(), NumberOf(info[1]));
 }
 
@@ -361,6 +385,7 @@ void AddEngine(Napi::Env env, Napi::Object exports) {
   functions.Set("bind", Napi::Function::New<Bind>(env));
   functions.Set("unbind", Napi::Function::New<Unbind>(env));
   functions.Set("submit", Napi::Function::New<Submit>(env));
+  functions.Set("isDisjoint", Napi::Function::New<IsDisjoint>(env));
   functions.Set("takeEnded", Napi::Function::New<TakeEnded>(env));
   functions.Set("wait", Napi::Function::New<Wait>(env));
   exports.Set("engine", functions);

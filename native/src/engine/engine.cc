@@ -206,6 +206,14 @@ bool Engine::Decode(const Device& device, const Order& order, Ticket* ticket) co
   return true;
 }
 
+bool Engine::IsDisjoint(const Device& device, const Order& order) {
+  const Lock lock(mutex_);
+  Ticket* const ticket = rounds_.NewTicket();
+  const bool is_disjoint = Decode(device, order, ticket) && IsDisjoint(*ticket);
+  rounds_.PutBack(ticket);
+  return is_disjoint;
+}
+
 // Whether no out shares memory with a value or an out of another key.
 bool Engine::IsDisjoint(const Ticket& ticket) const {
   thread_local std::vector<Range> ranges;

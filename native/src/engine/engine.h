@@ -86,6 +86,8 @@ class Engine : public Worksite, public std::enable_shared_from_this<Engine> {
   // recalled; returns how many were taken. Small work is done at once, until it has moved
   // `inline_bytes`; the rest is the pool's. The device then looks for what has ended.
   size_t Submit(Device& device, const Order* orders, size_t count, size_t inline_bytes);
+  // Whether the request of an order is disjoint, see Ticket.
+  bool IsDisjoint(const Device& device, const Order& order);
   // Moves what has ended to `ids`, at most `room` of them, and returns how many.
   size_t TakeEnded(Device& device, double* ids, size_t room);
   // Blocks until something has ended for the device, it was called, or `slice_ms` have passed.
