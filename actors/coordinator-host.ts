@@ -15,6 +15,7 @@ import { Coordinator } from './coordinator.js';
 import { DeadlineClock } from './deadline-clock.js';
 import { DeviceTables } from './device-tables.js';
 import { loadModule } from './module-loader.js';
+import { StatusBlock } from './status.js';
 
 /** The control plane of a coordinator thread: what its supervisor can ask of it. */
 export interface CoordinatorControl {
@@ -32,12 +33,13 @@ export interface CoordinatorControl {
 /** Answers on their way to devices, a batch at a time. */
 class Outboxes {
   readonly #ports: ReadonlyMap<Rank, MessagePort>;
-  readonly #engine: Engine | undefined;
+  readonly #posted: (rank: Rank) => void;
   readonly #batches = new Map<Rank, FromCoordinator[]>();
 
-  constructor(ports: ReadonlyMap<Rank, MessagePort>, engine: Engine | undefined) {
+  /** `posted` is called after each post: the device may stand in a blocking call. */
+  constructor(ports: ReadonlyMap<Rank, MessagePort>, posted: (rank: Rank) => void) {
     this.#ports = ports;
-    this.#engine = engine;
+    this.#posted = posted;
   }
 
   add(to: Rank, message: FromCoordinator): void {
@@ -61,7 +63,7 @@ class Outboxes {
     if (batch === undefined) return;
     this.#batches.delete(rank);
     this.#ports.get(rank)?.postMessage(batch);
-    this.#engine?.call(rank); // It may stand in a blocking call.
+    this.#posted(rank);
   }
 }
 
@@ -69,7 +71,8 @@ class Outboxes {
 export function hostCoordinator(options: CoordinatorOptions): CoordinatorControl {
   const ports = new Map<Rank, MessagePort>();
   const engine = engineFor(options);
-  const outboxes = new Outboxes(ports, engine);
+  const status = new StatusBlock(options.status);
+  const outboxes = new Outboxes(ports, (rank) => (engine ? engine.call(rank) : status.addPost()));
   const devices = new DeviceTables();
   const settle = (heard?: Rank): void => {
     for (let next = devices.takeEarly(); next !== undefined; next = devices.takeEarly()) {

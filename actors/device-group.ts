@@ -9,7 +9,6 @@ import { Thread } from './thread.js';
 export interface DeviceStart<Program> {
   readonly coordinator: CoordinatorAddress;
   readonly numWorkers: number;
-  readonly status: SharedArrayBuffer;
   readonly program: Program;
 }
 
@@ -100,8 +99,8 @@ export class DeviceGroup<Program> {
     const { port, rank } = address;
     if (this.#stopping) return port.close();
     const { entry, program } = this.#options;
-    const { status, workers: numWorkers } = this.#options.coordinator;
-    const workerData: DeviceStart<Program> = { coordinator: address, numWorkers, status, program };
+    const { workers: numWorkers } = this.#options.coordinator;
+    const workerData: DeviceStart<Program> = { coordinator: address, numWorkers, program };
     const thread = new Thread(`device ${rank}`, entry, { workerData, transferList: [port] });
     this.#threads.push(thread);
     this.#results[rank] = undefined;

@@ -92,13 +92,13 @@ export class Mailbox {
 
   /**
    * As `request`, and blocks this thread until the answer has come. Throws what `request` rejects
-   * with, and `unsupported` on a thread that must not block or has no engine to wait at.
+   * with, and `unsupported` on a thread that must not block.
    */
   requestSync(body: RequestBody): Done {
     if (this.#closed) throw this.#closed;
     const { wait } = this.#link;
     if (wait === undefined) {
-      const message = 'a blocking call expected a worker thread and the native addon';
+      const message = 'a blocking call expected a worker thread: the main thread must not block';
       throw new KVStoreError('unsupported', message);
     }
     let answer: Done | KVStoreError | undefined;

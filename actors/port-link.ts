@@ -1,5 +1,6 @@
 import { isMainThread, receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
 import { attachDevice } from '../native/engine.js';
+import { statusWord } from '../src/core/layout.js';
 import type { FromCoordinator, Rank } from '../src/core/protocol.js';
 import { Binder } from './bindings.js';
 import { DirectPath } from './direct-path.js';
@@ -11,10 +12,12 @@ export interface CoordinatorAddress {
   /** The number of the store's engine; undefined where there is none. */
   readonly engine: number | undefined;
   readonly rank: Rank;
+  /** The store's status block, see layout.ts. */
+  readonly status: SharedArrayBuffer;
 }
 
 /** A link over a message port; the coordinator's side of it is in `coordinator-host.ts`. */
-export function portLink({ port, engine, rank }: CoordinatorAddress): Link {
+export function portLink({ port, engine, rank, status }: CoordinatorAddress): Link {
   let direct: DirectPath | undefined;
   let onBatch: (batch: readonly FromCoordinator[]) => void = () => undefined;
   const hear = (batch: readonly FromCoordinator[]): void => {
@@ -46,23 +49,35 @@ export function portLink({ port, engine, rank }: CoordinatorAddress): Link {
       port.close();
     },
     direct,
-    wait: isMainThread ? undefined : direct && waiting(direct, port, hear),
+    wait: isMainThread ? undefined : waiting({ direct, port, status }, hear),
   };
 }
 
 /** How a thread waits for either way to bring something. */
 function waiting(
-  direct: DirectPath,
-  port: MessagePort,
+  {
+    direct,
+    port,
+    status,
+  }: Pick<CoordinatorAddress, 'port' | 'status'> & { direct?: DirectPath | undefined },
   hear: (batch: readonly FromCoordinator[]) => void,
 ): (sliceMs: number) => void {
+  const words = new Int32Array(status);
   return (sliceMs) => {
-    direct.wait(sliceMs);
-    for (;;) {
-      const next = receiveMessageOnPort(port) as
-        { readonly message: readonly FromCoordinator[] } | undefined;
-      if (next === undefined) return;
-      hear(next.message);
-    }
+    const posts = Atomics.load(words, statusWord.posts);
+    if (direct !== undefined) direct.wait(sliceMs);
+    // At the other side: StatusBlock.
+    else if (!readAll(port, hear)) Atomics.wait(words, statusWord.posts, posts, sliceMs);
+    readAll(port, hear);
   };
+}
+
+/** Hears all that lies in a port; whether there was anything. */
+function readAll(port: MessagePort, hear: (batch: readonly FromCoordinator[]) => void): boolean {
+  for (let count = 0; ; count++) {
+    const next = receiveMessageOnPort(port) as
+      { readonly message: readonly FromCoordinator[] } | undefined;
+    if (next === undefined) return count > 0;
+    hear(next.message);
+  }
 }

@@ -23,6 +23,12 @@ export class StatusBlock {
     Atomics.add(this.#counters, statusCounter.updates, 1n);
   }
 
+  /** Wakes devices that block until something is posted; at the other side: port-link.ts. */
+  addPost(): void {
+    Atomics.add(this.#words, statusWord.posts, 1);
+    Atomics.notify(this.#words, statusWord.posts);
+  }
+
   publish({ live, dead, keys, bytes }: Status): void {
     Atomics.store(this.#words, statusWord.live, live);
     Atomics.store(this.#words, statusWord.dead, dead);

@@ -13,10 +13,12 @@ const stopGraceMs = 2000;
 export class CoordinatorSupervisor {
   readonly #thread: Thread;
   readonly #control: ReturnType<typeof remote<CoordinatorControl>>;
+  readonly #status: SharedArrayBuffer;
   #stopping = false;
 
   /** `onLost` is called with the reason if the thread ends without being asked to. */
   constructor(options: CoordinatorOptions, onLost: (reason: string) => void) {
+    this.#status = options.status;
     const entry = new URL('./coordinator-thread.js', import.meta.url);
     this.#thread = new Thread('coordinator', entry, { workerData: options });
     this.#control = remote<CoordinatorControl>(this.#thread.worker);
@@ -30,7 +32,8 @@ export class CoordinatorSupervisor {
   async connect(rank: Rank): Promise<CoordinatorAddress> {
     const { port1, port2 } = new MessageChannel();
     const joined = this.#control.join(rank, moving(port1) as never);
-    return { port: port2, rank, engine: await this.#thread.whileAlive(joined) };
+    const engine = await this.#thread.whileAlive(joined);
+    return { port: port2, rank, engine, status: this.#status };
   }
 
   /**

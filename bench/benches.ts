@@ -1,13 +1,13 @@
 import { decode1bit, decode2bit, encode1bit, encode2bit } from './compression.bench.js';
 import { copyToFour, copyToOne } from './copy.bench.js';
 import type { Bench } from './harness.js';
+import { bench as manyKeys } from './many-keys.bench.js';
 import { bench as oneKey } from './one-key.bench.js';
 import { adamStep, adamwStep, lambStep, sgdStep } from './optimizer-steps.bench.js';
 import { bench as reduceSum } from './reduce-sum.bench.js';
-import { bench as resnetStep } from './resnet-step.bench.js';
-import { bench as roundTrip } from './round-trip.bench.js';
+import { bench as resnet50Step } from './resnet50-step.bench.js';
 import { bench as rowSparse } from './row-sparse.bench.js';
-import { bench as smallKeys } from './small-keys.bench.js';
+import { bench as singleCaller } from './single-caller.bench.js';
 
 /** Every bench, in the order in which they run. */
 export const benches: readonly Bench[] = [
@@ -22,9 +22,9 @@ export const benches: readonly Bench[] = [
   encode1bit,
   decode2bit,
   decode1bit,
-  roundTrip,
+  singleCaller,
   rowSparse,
   oneKey,
-  smallKeys,
-  resnetStep,
+  manyKeys,
+  resnet50Step,
 ];

@@ -1,5 +1,5 @@
 import { Command, CommanderError } from 'commander';
-import type { Bench, SizeName } from './harness.js';
+import type { Bench, BenchOptions, SizeName } from './harness.js';
 
 /** A mistake on the command line: one sentence, exit code 2. */
 export class UsageError extends Error {
@@ -11,7 +11,7 @@ export interface Settings {
   /** The benches to run. */
   readonly benches: readonly Bench[];
   readonly size: SizeName;
-  readonly devices: number;
+  readonly options: BenchOptions;
   /** Rounds of each bench; without it, rounds fill a time. */
   readonly rounds: number | undefined;
   /** Print JSON lines, not tables. */
@@ -25,6 +25,9 @@ export interface Settings {
 interface Flags {
   readonly size: string;
   readonly devices: string;
+  readonly bytes?: string;
+  readonly keys?: string;
+  readonly floats?: string;
   readonly rounds?: string;
   readonly json: boolean;
   readonly out?: string;
@@ -56,6 +59,9 @@ function describeFlags(known: readonly Bench[]): Command {
     .option('--size <size>', 'smoke (small, for tests) or full', 'full')
     .option('--rounds <count>', 'rounds of each bench (default: as many as fill a time)')
     .option('--devices <count>', 'devices, where a bench has several', '4')
+    .option('--bytes <count>', 'bytes of the one tensor, where a bench has one')
+    .option('--keys <count>', 'keys, where a bench has many')
+    .option('--floats <count>', 'elements of each of them')
     .option('--out <file>', 'write the JSON lines to a file too')
     .option('--save', 'keep them as bench/results/<date>-<name>.jsonl', false)
     .exitOverride()
@@ -72,7 +78,12 @@ function check(names: readonly string[], flags: Flags, known: readonly Bench[]):
   return {
     benches: names.length === 0 ? known : [...new Set(names)].map((name) => named(name, known)),
     size,
-    devices: count('--devices', flags.devices),
+    options: {
+      devices: count('--devices', flags.devices),
+      ...optional('bytes', flags.bytes),
+      ...optional('keys', flags.keys),
+      ...optional('floats', flags.floats),
+    },
     rounds: flags.rounds === undefined ? undefined : count('--rounds', flags.rounds),
     json,
     out,
@@ -87,7 +98,11 @@ function named(name: string, known: readonly Bench[]): Bench {
   throw new UsageError(`expected the name of a bench (${names}), got "${name}"`);
 }
 
+function optional(name: 'bytes' | 'keys' | 'floats', text: string | undefined): object {
+  return text === undefined ? {} : { [name]: count(`--${name}`, text) };
+}
+
 function count(flag: string, text: string): number {
-  if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
+  if (/^[1-9]\d{0,9}$/.test(text)) return Number(text);
   throw new UsageError(`${flag} expected an integer from 1 up, got "${text}"`);
 }

@@ -13,6 +13,8 @@ export interface Variant {
   /** Does the work `times` over. */
   run(times: number): void | Promise<void>;
   readonly check: Check;
+  /** Microseconds of single rounds, where something took them. */
+  readonly roundsUs?: () => Float64Array;
 }
 
 /** A bench made ready for one size. */
@@ -39,6 +41,10 @@ export type SizeName = 'smoke' | 'full';
 export interface BenchOptions {
   /** Devices, where a bench has several. */
   readonly devices: number;
+  /** Bytes of a tensor, keys, and elements of each; undefined: as the bench has it. */
+  readonly bytes?: number | undefined;
+  readonly keys?: number | undefined;
+  readonly floats?: number | undefined;
 }
 
 /** One question, asked of several variants at several sizes. */
@@ -49,7 +55,14 @@ export interface Bench {
   readonly question: string;
   readonly sizes: Readonly<Record<SizeName, readonly number[]>>;
   setup(size: number, options: BenchOptions): Prepared | Promise<Prepared>;
+  /** The one size that the options ask for, if they do. */
+  sizeFor?(options: BenchOptions): number | undefined;
+  /** The figures that the bench is about; a line of JSON has these alone. */
+  figures?(found: ReadonlyMap<string, Measurement>): Figures;
 }
+
+/** Named figures, some of them in groups. */
+export type Figures = Readonly<Record<string, number | Readonly<Record<string, number>>>>;
 
 /** How long to measure. */
 export interface Effort {
@@ -89,6 +102,10 @@ export interface Measurement {
   readonly gbps?: number;
   readonly verified: true;
   readonly rounds: number;
+  /** Microseconds of each sample, by the number of its round. */
+  readonly samplesUs: readonly number[];
+  /** Microseconds of single rounds, where something took them. */
+  readonly roundsUs?: Float64Array;
 }
 
 /** Variants computed different things, so that their times mean nothing. */
@@ -199,11 +216,12 @@ async function timeUs(variant: Variant, times: number, clock: () => number): Pro
 function summarise(
   bench: Bench,
   size: number,
-  { about, baseline, bytes }: Prepared,
+  { about, baseline, bytes, variants }: Prepared,
   samples: ReadonlyMap<string, readonly number[]>,
 ): Measurement[] {
   return [...samples].map(([variant, us]) => {
     const medianUs = median(us);
+    const roundsUs = variants[variant]!.roundsUs?.();
     return {
       bench: bench.name,
       size,
@@ -217,6 +235,8 @@ function summarise(
       ...(bytes === undefined ? {} : { gbps: bytes / medianUs / 1000 }),
       verified: true,
       rounds: us.length,
+      samplesUs: us,
+      ...(roundsUs === undefined ? {} : { roundsUs }),
     };
   });
 }

@@ -1,4 +1,4 @@
-import type { Bench, Measurement } from './harness.js';
+import type { Bench, BenchOptions, Measurement } from './harness.js';
 import type { Machine } from './machine.js';
 
 /** What every result line names beside the measurement. */
@@ -9,9 +9,30 @@ export interface Origin {
   readonly date: string;
 }
 
+/** What was found at one size as lines of JSON: the bench's figures, or a line a variant. */
+export function toJsonLines(
+  bench: Bench,
+  found: readonly Measurement[],
+  options: BenchOptions,
+  origin: Origin,
+): string[] {
+  const [first] = found;
+  if (bench.figures === undefined || first === undefined) {
+    return found.map((measurement) => toJsonLine(measurement, origin));
+  }
+  const figures = bench.figures(new Map(found.map((each) => [each.variant, each])));
+  const { about, verified, rounds } = first;
+  const all = { bench: bench.name, size: first.size, ...options, about, ...figures, verified };
+  return [JSON.stringify({ ...all, rounds, ...origin }, (_, value: unknown) => shortened(value))];
+}
+
+function shortened(value: unknown): unknown {
+  return typeof value === 'number' && !Number.isInteger(value) ? digits(value) : value;
+}
+
 /** One measurement as a line of JSON, times and ratios to four digits. */
 export function toJsonLine(measurement: Measurement, origin: Origin): string {
-  const { medianUs, minUs, maxUs, ratio, gbps, ...rest } = measurement;
+  const { medianUs, minUs, maxUs, ratio, gbps, samplesUs: _, roundsUs: __, ...rest } = measurement;
   return JSON.stringify({
     ...rest,
     medianUs: digits(medianUs),

@@ -4,7 +4,7 @@ import { benches } from './benches.js';
 import { parseArguments, UsageError, type Settings } from './cli.js';
 import { efforts, measure, type Bench, type Measurement } from './harness.js';
 import { thisCommit, thisMachine } from './machine.js';
-import { toJsonLine, toTable, type Origin } from './report.js';
+import { toJsonLines, toTable, type Origin } from './report.js';
 
 const exitCodes = { done: 0, failed: 1, usage: 2 } as const;
 
@@ -38,12 +38,13 @@ async function runAll(settings: Settings): Promise<void> {
 
 /** Runs one bench at all its sizes. Every size is reported as it ends. */
 async function runOne(bench: Bench, settings: Settings, origin: Origin): Promise<void> {
-  const { size, rounds, devices, json, out, save } = settings;
+  const { size, rounds, options, json, out, save } = settings;
   const lines: string[] = [];
-  for (const each of bench.sizes[size]) {
+  const asked = bench.sizeFor?.(options);
+  for (const each of asked === undefined ? bench.sizes[size] : [asked]) {
     const effort = { ...efforts[size], rounds };
-    const measurements: Measurement[] = await measure(bench, each, effort, { devices });
-    const found = measurements.map((measurement) => `${toJsonLine(measurement, origin)}\n`);
+    const measurements: Measurement[] = await measure(bench, each, effort, options);
+    const found = toJsonLines(bench, measurements, options, origin).map((line) => `${line}\n`);
     lines.push(...found);
     process.stdout.write(json ? found.join('') : `${toTable(bench, measurements)}\n`);
     if (out !== undefined) appendFileSync(out, found.join(''));

@@ -40,3 +40,9 @@ export function shuffled<T>(items: readonly T[], random: () => number): T[] {
   }
   return order;
 }
+
+/** The smallest of `values` that at least `percent` percent of them do not exceed. */
+export function percentile(values: Iterable<number>, percent: number): number {
+  const sorted = Float64Array.from(values).sort();
+  return sorted[Math.max(0, Math.ceil((sorted.length * percent) / 100) - 1)]!;
+}

@@ -66,12 +66,12 @@ export async function runProgram(start: DeviceStart<ProgramStart>): Promise<void
 }
 
 async function execute(
-  { coordinator, program, numWorkers, status }: DeviceStart<ProgramStart>,
+  { coordinator, program, numWorkers }: DeviceStart<ProgramStart>,
   tell: (message: FromDevice) => void,
 ): Promise<unknown> {
   const run = await importProgram(program.module);
   const { timeoutMs } = program;
-  const { rank } = coordinator;
+  const { rank, status } = coordinator;
   const kv = await KVStore.open((handlers) => portPlane(coordinator, { timeoutMs, ...handlers }), {
     type: storeType(program.type),
     rank,

@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { runKernelThread, type KernelStart } from './kernels.js';
 
-// Entry of the second thread of the kernels without a store.
+// Entry of a helper thread of the kernels without a store.
 runKernelThread(workerData as KernelStart, () => parentPort!.postMessage('done'));

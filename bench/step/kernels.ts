@@ -1,6 +1,7 @@
+import { availableParallelism } from 'node:os';
 import { kernels } from '../../native/kernels.js';
 import { awaitCommand, Commands, isLastDone, type CommandWords } from '../commands.js';
-import { repeat, type Variant } from '../harness.js';
+import type { Variant } from '../harness.js';
 import { CommandedWorkers } from '../workers.js';
 import {
   momentumStep,
@@ -31,50 +32,48 @@ export interface KernelStart {
   readonly words: CommandWords;
   readonly gradients: readonly Float32Array[];
   readonly state: StepState;
+  /** All threads, and which of them this is. */
+  readonly threads: number;
+  readonly thread: number;
 }
 
-/** On one thread. */
-export function kernelsOnOneThread({ gradients, ...problem }: StepProblem): Variant {
-  const state = stepState({ gradients, ...problem });
-  const chunks = chunksOf(gradients, state);
-  return {
-    run: repeat(() => step(chunks)),
-    check: { answer: () => stepAnswer(state.outs.map((out) => [out])) },
-  };
-}
-
-/** On two threads, each with every other chunk. They meet only at the end of a sample. */
-export function kernelsOnTwoThreads(problem: StepProblem): {
+/** On as many threads as cores, each with its part of the chunks. They meet only at the end of a sample. */
+export function kernelsOnAllCores(problem: StepProblem): {
   readonly variant: Variant;
   close(): Promise<void>;
 } {
   const state = stepState(problem);
   const { gradients } = problem;
-  const chunks = chunksOf(gradients, state).filter((_, index) => index % 2 === 0);
+  const threads = availableParallelism();
+  const chunks = chunksOf(gradients, state).filter((_, index) => index % threads === 0);
   const commands = new Commands();
-  const start: KernelStart = { words: commands.words, gradients, state };
-  const helper = new CommandedWorkers(new URL('./kernels-thread.js', import.meta.url), commands, [
-    start,
-  ]);
+  const starts = Array.from({ length: threads - 1 }, (_, index): KernelStart => {
+    return { words: commands.words, gradients, state, threads, thread: index + 1 };
+  });
+  const entry = new URL('./kernels-thread.js', import.meta.url);
+  const helpers = new CommandedWorkers(entry, commands, starts);
   const variant: Variant = {
     run: async (times) => {
-      const helped = commands.start(times);
+      const helped = threads === 1 ? undefined : commands.start(times);
       for (let i = 0; i < times; i++) step(chunks);
       await helped;
     },
     check: { answer: () => stepAnswer(state.outs.map((out) => [out])) },
   };
-  return { variant, close: () => helper.close() };
+  return { variant, close: () => helpers.close() };
 }
 
-/** The helper thread: the other half of the chunks, on command. `tell` answers the main thread. */
-export function runKernelThread({ words, gradients, state }: KernelStart, tell: () => void): void {
-  const chunks = chunksOf(gradients, state).filter((_, index) => index % 2 === 1);
+/** A helper thread: its part of the chunks, on command. `tell` answers the main thread. */
+export function runKernelThread(
+  { words, gradients, state, threads, thread }: KernelStart,
+  tell: () => void,
+): void {
+  const chunks = chunksOf(gradients, state).filter((_, index) => index % threads === thread);
   for (let seen = 0; ; seen++) {
     const times = awaitCommand(words, seen);
     if (times === 0) return;
     for (let i = 0; i < times; i++) step(chunks);
-    if (isLastDone(words, 1)) tell();
+    if (isLastDone(words, threads - 1)) tell();
   }
 }
 

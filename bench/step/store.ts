@@ -4,10 +4,22 @@ import type { Variant } from '../harness.js';
 import { cut, stepAnswer, type StepProblem } from './problem.js';
 import type { StoreDeviceArgs } from './store-device.js';
 
-/** The step as the store does it: one `pushpull` of all keys on every device of a launched group. */
+/** How devices step. */
+export type StepWay =
+  /** One awaited `pushpull` of all keys into tensors of their own. */
+  | 'pushpull'
+  /** The same, blocking. */
+  | 'pushpullSync'
+  /** A `push`, then a `pull` of views; the views of the step before are released first. */
+  | 'view';
+
+/** Rounds whose times are kept. */
+const timedRounds = 2 ** 16;
+
+/** The step as the store does it, on every device of a launched `dist_sync` group. */
 export async function storeSteps(
   { sizes, devices, gradients }: StepProblem,
-  type: string,
+  { how }: { readonly how: StepWay },
 ): Promise<{ readonly variant: Variant; close(): Promise<void> }> {
   const commands = new Commands();
   const tensorsOf = (): Tensor[] => sizes.map((size) => zeros([size]));
@@ -21,10 +33,12 @@ export async function storeSteps(
       });
     }),
     outs: gradients.map(tensorsOf),
+    how,
+    times: new Float64Array(new SharedArrayBuffer((timedRounds + 1) * 8)),
   };
   const group = await launch(new URL('./store-device.js', import.meta.url), {
     devices,
-    type,
+    type: 'dist_sync',
     args,
   });
   const heard = hear(group, commands);
@@ -33,6 +47,7 @@ export async function storeSteps(
     variant: {
       run: (times) => commands.start(times),
       check: { answer: () => stepAnswer(outs) },
+      roundsUs: () => args.times.slice(1, 1 + Math.min(args.times[0]!, timedRounds)),
     },
     close: async () => {
       commands.stop();

@@ -23,7 +23,7 @@
  *
  *   0        4        8        12       16         24         32
  *   +--------+--------+--------+--------+----------+----------+
- *   | live   | dead   | keys   | unused | updates  | bytes    |
+ *   | live   | dead   | keys   | posts  | updates  | bytes    |
  *   +--------+--------+--------+--------+----------+----------+
  */
 
@@ -53,7 +53,7 @@ export function padToLine(bytes: number): number {
 export const statusBytes = 32;
 
 /** Int32 words of the status block. */
-export const statusWord = { live: 0, dead: 1, keys: 2 } as const;
+export const statusWord = { live: 0, dead: 1, keys: 2, posts: 3 } as const;
 
 /** BigInt64 words of the status block, counted in 8-byte words from its start. */
 export const statusCounter = { updates: 2, bytes: 3 } as const;

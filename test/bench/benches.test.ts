@@ -3,8 +3,8 @@ import { digest, floats, integers } from '../../bench/arrays.js';
 import { benches } from '../../bench/benches.js';
 import { efforts, measure } from '../../bench/harness.js';
 import { thisCommit, thisMachine } from '../../bench/machine.js';
-import { toJsonLine, toTable } from '../../bench/report.js';
-import { resnet50Sizes } from '../../bench/resnet-step.bench.js';
+import { toJsonLine, toJsonLines, toTable } from '../../bench/report.js';
+import { resnet50Sizes } from '../../bench/resnet50-step.bench.js';
 
 const origin = { machine: thisMachine(), commit: thisCommit(), date: '2000-01-31' };
 
@@ -34,6 +34,28 @@ for (const bench of benches) {
       const table = toTable(bench, found);
       t.true(table.includes(bench.question));
       for (const { variant } of found) t.true(table.includes(variant));
+    }
+  });
+}
+
+for (const [name, fields] of [
+  ['resnet50-step', 'limitUs sharedLimitUs oursUs viewUs localUs rivals ratio viewRatio'],
+  ['one-key', 'p50Us p99Us floorUs'],
+  ['many-keys', 'usPerKey'],
+  ['single-caller', 'pushPullUs comlinkUs'],
+] as const) {
+  test.serial(`${name} prints one line with its figures`, async (t) => {
+    const bench = benches.find((each) => each.name === name)!;
+    const options = { devices: 2 };
+    const found = await measure(bench, bench.sizes.smoke[0]!, efforts.smoke, options);
+    const lines = toJsonLines(bench, found, options, origin);
+    t.is(lines.length, 1);
+    const line = JSON.parse(lines[0]!) as Record<string, unknown>;
+    t.like(line, { bench: name, devices: 2, verified: true, commit: origin.commit });
+    for (const field of fields.split(' ')) {
+      const value = line[field];
+      const figures = typeof value === 'number' ? [value] : Object.values(Object(value) as object);
+      t.true(figures.length > 0 && figures.every((each) => Number(each) > 0), field);
     }
   });
 }

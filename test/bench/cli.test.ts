@@ -21,7 +21,7 @@ test('without arguments every bench runs at full size', (t) => {
   t.deepEqual(parseArguments([], benches), {
     benches,
     size: 'full',
-    devices: 4,
+    options: { devices: 4 },
     rounds: undefined,
     json: false,
     out: undefined,
@@ -35,7 +35,7 @@ test('names and flags are taken as they are given', (t) => {
   t.deepEqual(parseArguments([...args, '--json', '--size', 'smoke', '--out', 'file'], benches), {
     benches: [second, first],
     size: 'smoke',
-    devices: 8,
+    options: { devices: 8 },
     rounds: 3,
     json: true,
     out: 'file',

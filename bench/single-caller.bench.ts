@@ -7,9 +7,15 @@ const key = 'weight';
 
 /** What does a small key cost one caller? */
 export const bench: Bench = {
-  name: 'round-trip',
+  name: 'single-caller',
   question: 'How long is one push and pull of a small key, against a bare call to another thread?',
   sizes: { smoke: [1024], full: [1024] },
+  sizeFor: ({ bytes }) => (bytes === undefined ? undefined : Math.ceil(bytes / 4)),
+  figures: (found) => ({
+    pushPullUs: found.get('thread: push, then pull')!.medianUs,
+    pushpullUs: found.get('thread: pushpull')!.medianUs,
+    comlinkUs: found.get('comlink call')!.medianUs,
+  }),
   async setup(length) {
     const value = tensor(integers(length, 1));
     const thread = await openStore(value);

@@ -1,18 +1,34 @@
 import { showCount } from './arrays.js';
 import type { Bench } from './harness.js';
-import { prepareSteps } from './step/variants.js';
+import { medianRatio } from './statistics.js';
+import { prepareHeadline } from './step/headline.js';
 
-/** What does the store add to a training step of a real network? */
+/** What does the store add to a training step of a real network? With `bytes`, of one tensor. */
 export const bench: Bench = {
-  name: 'resnet-step',
+  name: 'resnet50-step',
   question: 'How long does a step over the parameters of ResNet-50 take, without the network?',
   // Channels of the first layer.
   sizes: { smoke: [4], full: [64] },
-  setup(channels, { devices }) {
-    const sizes = resnet50Sizes(channels);
+  setup(channels, { devices, bytes }) {
+    const sizes = bytes === undefined ? resnet50Sizes(channels) : [Math.ceil(bytes / 4)];
     const elements = sizes.reduce((sum, size) => sum + size, 0);
     const tensors = `${sizes.length} tensors of ${showCount(elements)} float32 in all`;
-    return prepareSteps(sizes, devices, tensors);
+    return prepareHeadline(sizes, devices, tensors);
+  },
+  figures(found) {
+    const us = (variant: string): number => found.get(variant)!.medianUs;
+    const { samplesUs: view } = found.get('view')!;
+    return {
+      limitUs: us('limit'),
+      sharedLimitUs: us('sharedLimit'),
+      kernelsUs: us('kernels'),
+      oursUs: us('ours'),
+      viewUs: us('view'),
+      localUs: us('local'),
+      rivals: { nodeShared: us('nodeShared'), structuredClones: us('clones') },
+      ratio: found.get('ours')!.ratio,
+      viewRatio: medianRatio(view, found.get('sharedLimit')!.samplesUs),
+    };
   },
 };
 

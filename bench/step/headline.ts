@@ -1,0 +1,39 @@
+import type { Prepared } from '../harness.js';
+import { bytesMoved } from '../limit.js';
+import { sharedSteps } from '../rivals/shared-array-buffer.js';
+import { cloneSteps } from '../rivals/structured-clone.js';
+import { kernelsOnAllCores } from './kernels.js';
+import { limitOnAllCores } from './limit.js';
+import { localSteps } from './local.js';
+import { expectedAnswer, stepProblem, stepTraffic, verifySteps } from './problem.js';
+import { storeSteps } from './store.js';
+
+/** The store, its limits and what people write by hand, on one training step. */
+export async function prepareHeadline(
+  sizes: readonly number[],
+  devices: number,
+  tensors: string,
+): Promise<Prepared> {
+  const problem = stepProblem(sizes, devices);
+  const traffic = stepTraffic(problem);
+  const ours = await storeSteps(problem, { how: 'pushpull' });
+  const view = await storeSteps(problem, { how: 'view' });
+  const local = await localSteps(problem);
+  const limit = limitOnAllCores(traffic);
+  const sharedLimit = limitOnAllCores({ ...traffic, written: 0 });
+  const kernels = kernelsOnAllCores(problem);
+  const nodeShared = sharedSteps(problem);
+  const clones = cloneSteps(problem);
+  const all = { limit, sharedLimit, kernels, ours, view, local, nodeShared, clones };
+  return {
+    about: `${tensors}, ${devices} devices, SGD with momentum`,
+    baseline: 'limit',
+    bytes: bytesMoved(traffic),
+    verifyTimes: verifySteps,
+    expected: expectedAnswer(problem),
+    variants: Object.fromEntries(Object.entries(all).map(([name, { variant }]) => [name, variant])),
+    close: async () => {
+      await Promise.all(Object.values(all).map((each) => each.close()));
+    },
+  };
+}
