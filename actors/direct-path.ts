@@ -63,14 +63,14 @@ export class DirectPath implements Direct {
     this.#onEnded = onEnded;
   }
 
-  submit(batch: readonly ToCoordinator[]): number {
+  submit(batch: readonly ToCoordinator[], blocks: boolean): number {
     this.#wordCount = 0;
     let count = 0;
     while (count < batch.length && this.#encode(batch[count]!, count)) count += 1;
     if (count === 0) return 0;
     this.#bindings.post();
     const orders = { heads: this.#heads, words: this.#words };
-    const taken = this.#device.submit(orders, count, inlineBytes);
+    const taken = this.#device.submit(orders, count, blocks ? Infinity : inlineBytes);
     for (const { id } of batch.slice(taken, count) as Request[]) this.#fresh.delete(id);
     this.look();
     return taken;

@@ -21,9 +21,9 @@ export interface Link {
 export interface Direct {
   /**
    * Takes requests in, up to the first that has to go to the coordinator, and returns how many; some
-   * may have ended already.
+   * may have ended already. `blocks`: the thread waits for them, and may as well do their work.
    */
-  submit(batch: readonly ToCoordinator[]): number;
+  submit(batch: readonly ToCoordinator[], blocks: boolean): number;
   /** `onEnded` is called with what `submit` took in and has ended well. */
   listen(onEnded: (ids: Float64Array, count: number) => void): void;
   /** The fresh tensors of a pull that was taken in; forgets them. */

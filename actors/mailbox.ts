@@ -104,7 +104,7 @@ export class Mailbox {
     let answer: Done | KVStoreError | undefined;
     const end = (how: Done | KVStoreError): void => void (answer = how);
     this.#accept(body, end, end);
-    this.#flush();
+    this.#flush(true);
     for (let lookMs = monotonicMs() + sliceMs; answer === undefined;) {
       wait(sliceMs);
       this.#flush(); // An updater may have run, and calls without a place may have got one.
@@ -155,11 +155,11 @@ export class Mailbox {
   }
 
   /** Sends all that waits: what is plain directly, unless it would overtake what was posted. */
-  #flush(): void {
+  #flush(blocks = false): void {
     const batch = this.#outbox;
     if (batch.length === 0 || this.#closed) return;
     this.#outbox = [];
-    const taken = this.#posted === 0 ? (this.#link.direct?.submit(batch) ?? 0) : 0;
+    const taken = this.#posted === 0 ? (this.#link.direct?.submit(batch, blocks) ?? 0) : 0;
     const rest = taken === 0 ? batch : batch.slice(taken);
     for (const message of rest) {
       const waiting = 'id' in message ? this.#unanswered.get(message.id) : undefined;

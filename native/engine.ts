@@ -81,7 +81,7 @@ export interface EngineDevice {
   unbind(numbers: readonly number[]): void;
   /**
    * Takes requests in, up to the first that is not plain; returns how many. Does small work at once,
-   * until it has moved `inlineBytes`. To be followed by `takeEnded`.
+   * until it has moved `inlineBytes`; infinity: all of it. To be followed by `takeEnded`.
    */
   submit(orders: Orders, count: number, inlineBytes: number): number;
   /** Whether no out of a request shares memory with a value or an out of another key. */

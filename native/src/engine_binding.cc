@@ -1,4 +1,5 @@
 // What JavaScript sees of the engine. native/engine.ts has the types and says what each call does.
+#include <cmath>
 #include <map>
 #include <memory>
 #include <string>
@@ -331,8 +332,9 @@ Napi::Value Submit(const Napi::CallbackInfo& info) {
                       .count = size});
     words += size;
   }
-  const size_t taken = attached.engine().Submit(attached.device(), orders.data(), count,
-                                                static_cast<size_t>(NumberOf(info[4])));
+  const double bytes = NumberOf(info[4]);
+  const size_t budget = std::isfinite(bytes) ? static_cast<size_t>(bytes) : Engine::kUnlimited;
+  const size_t taken = attached.engine().Submit(attached.device(), orders.data(), count, budget);
   return Napi::Number::New(info.Env(), static_cast<double>(taken));
 }
 

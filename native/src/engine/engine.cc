@@ -25,7 +25,7 @@ constexpr size_t kStreamBytes = size_t{16} << 20;
 
 // How long a device that waits looks for news before it parks: about as long as waking it takes.
 constexpr std::chrono::microseconds kSpin{50};
-constexpr int kYields = 32;
+constexpr int kYields = 128;
 
 // The elements of a value or an out.
 struct Range {

@@ -59,8 +59,9 @@ void Rounds::Enqueue(Ticket* ticket) {
     ++(part.is_push ? ticket->open_pushes : ticket->open_pulls);
   }
   for (Part& part : ticket->parts) {
-    Append(&part);
-    Review(part.key);
+    if (!Append(&part)) continue;
+    const Key& key = keys_[part.key];
+    if (!key.is_busy && (part.is_push ? IsClosable(key) : MayServe(&part))) MakeReady(part.key);
   }
 }
 
@@ -74,10 +75,13 @@ Part* Rounds::Follower(const Part* part, const Part* last) {
   return part == last ? nullptr : part->next;
 }
 
-void Rounds::Append(Part* part) {
+// Whether nothing of its rank is before it.
+bool Rounds::Append(Part* part) {
   const Rank rank = part->ticket->rank;
   Part*& last = Last(part->key, rank);
-  if (last == nullptr) {
+  const bool is_first = last == nullptr;
+  ++keys_[part->key].parts;
+  if (is_first) {
     part->next = part;
     if (part->is_push && is_live_[rank]) ++keys_[part->key].pushing;
   } else {
@@ -85,11 +89,13 @@ void Rounds::Append(Part* part) {
     last->next = part;
   }
   last = part;
+  return is_first;
 }
 
 void Rounds::Pop(KeyId key, Rank rank) {
   Part*& last = Last(key, rank);
   Part* const head = last->next;
+  --keys_[key].parts;
   if (head->is_push && is_live_[rank]) --keys_[key].pushing;
   if (head == last) {
     last = nullptr;
@@ -111,7 +117,7 @@ bool Rounds::IsClosable(const Key& key) const {
 // Queues `key` if there is something to do for it.
 void Rounds::Review(KeyId id) {
   const Key& key = keys_[id];
-  if (key.is_busy) return;  // Reviewed when the job ends.
+  if (key.parts == 0 || key.is_busy) return;  // A busy one is reviewed when its job ends.
   bool is_ready = IsClosable(key);
   for (Rank rank = 0; !is_ready && rank < ranks_; ++rank) is_ready = MayServe(Head(id, rank));
   if (is_ready) MakeReady(id);
@@ -289,7 +295,7 @@ void Rounds::Clear() {
     }
   }
   for (Key& key : keys_) {
-    key.pushing = 0;
+    key.parts = key.pushing = 0;
     key.place = Place::kNowhere;
   }
   line_.clear();

@@ -123,6 +123,8 @@ class Rounds {
 
   struct Key {
     size_t bytes = 0;
+    // In all lanes.
+    uint32_t parts = 0;
     // Live ranks whose oldest part is a push.
     uint32_t pushing = 0;
     bool is_busy = false;
@@ -139,7 +141,7 @@ class Rounds {
   Part*& Last(KeyId key, Rank rank) { return lanes_[size_t{key} * ranks_ + rank]; }
   Part* Head(KeyId key, Rank rank) const;
   static Part* Follower(const Part* part, const Part* last);
-  void Append(Part* part);
+  bool Append(Part* part);
   void Pop(KeyId key, Rank rank);
   bool MayServe(const Part* head) const;
   bool IsClosable(const Key& key) const;
