@@ -1,6 +1,7 @@
 import test from 'ava';
 import { createKVStore, zeros, type KVStoreError } from '../../src/index.js';
 import { launchProgram } from '../helpers/workers.js';
+import type { Ending } from '../workers/blocked.js';
 import type { Seen } from '../workers/blocking.js';
 
 for (const devices of [1, 2, 4]) {
@@ -23,6 +24,28 @@ for (const devices of [1, 2, 4]) {
       t.is(updated, a + 2 * devices);
       t.deepEqual(codes, ['unknown_key', 'shape_mismatch', 'bad_argument', 'closed']);
     }
+  });
+}
+
+for (const [how, onDeath, expected] of [
+  ['throw', 'abort', 'peer_dead 0 1'],
+  ['exit', 'abort', 'peer_dead 0 1'],
+  ['throw', 'continue', '2 2,2 2'],
+  ['exit', 'continue', '2 2,2 2'],
+  ['stall', 'abort', 'timeout 0 1'],
+  ['stall', 'continue', 'timeout 0 1'],
+  ['leave', 'abort', '2 2,2 2'],
+] as const) {
+  test.serial(`D6: devices that block hear of one that ends by ${how}, ${onDeath}`, async (t) => {
+    const args: Ending = { how, round: 20 };
+    const options = { devices: 3, args, onDeath, timeoutMs: how === 'stall' ? 500 : 20_000 };
+    const group = await launchProgram<string>(t, 'blocked', options);
+    const results = new Map<number, string>();
+    for await (const event of group) {
+      if (event.type === 'finished') results.set(event.rank, event.result as string);
+      if (results.has(0) && results.has(2) && how === 'stall') break;
+    }
+    t.deepEqual([results.get(0), results.get(2)], [expected, expected]);
   });
 }
 
