@@ -128,9 +128,14 @@ export function hostCoordinator(options: CoordinatorOptions): CoordinatorControl
   };
 }
 
-function engineFor({ workers, consistency, status }: CoordinatorOptions): Engine | undefined {
+function engineFor({
+  workers,
+  consistency,
+  staleness = 0,
+  status,
+}: CoordinatorOptions): Engine | undefined {
   const updates = new BigInt64Array(status, statusCounter.updates * 8, 1);
-  return createEngine(workers, consistency === 'async', updates);
+  return createEngine(workers, { consistency, staleness }, updates);
 }
 
 /** Has `onRing` called when the engine needs the coordinator. */

@@ -3,10 +3,12 @@ import { MemoryBudget } from '../src/core/memory.js';
 import type { CoordinatorOptions, Rank, Request, ToCoordinator } from '../src/core/protocol.js';
 import type { Actor } from './actor.js';
 import { Announcements } from './announcements.js';
+import { Closing } from './closing.js';
 import { Collective } from './collective.js';
 import type { CoordinatorHost } from './coordinator-needs.js';
 import { EngineLease } from './engine-lease.js';
 import type { Entry, EntryTicket } from './entry.js';
+import { Inits } from './inits.js';
 import { KeyTable } from './key-table.js';
 import { Members } from './members.js';
 import { OpenTickets } from './open-tickets.js';
@@ -36,9 +38,11 @@ export class Coordinator implements Actor<ToCoordinator> {
   readonly #updates: UpdateRule;
   readonly #keys: KeyTable;
   readonly #settings: Settings;
+  readonly #closing: Closing;
   readonly #rounds: Rounds;
   /** What waits for other devices before it starts: inits, settings, barriers. */
   readonly #collective: Collective;
+  readonly #inits: Inits;
   readonly #state: StateCalls;
   readonly #open = new OpenTickets();
   readonly #stateQueue = new StateQueue(this.#open);
@@ -63,9 +67,10 @@ export class Coordinator implements Actor<ToCoordinator> {
       resume: (ticket, failure, goOn) => this.#resume(ticket, failure, goOn),
     });
     this.#keys = new KeyTable(this.#budget, host.kernels.findRows);
+    this.#closing = new Closing(this.#members, options.consistency, options.staleness ?? 0);
     this.#rounds = new Rounds({
       members: this.#members,
-      consistency: options.consistency,
+      closing: this.#closing,
       updates: this.#updates,
       pulls: new Pulls(host.kernels, this.#updates, this.#pins),
       send: host.send.bind(host),
@@ -83,11 +88,21 @@ export class Coordinator implements Actor<ToCoordinator> {
       ruleChanged,
     });
     this.#collective = new Collective(this.#members, (ticket) => this.#run(ticket));
+    this.#inits = new Inits({
+      keys: this.#keys,
+      collective: this.#collective,
+      added: (entries) => {
+        this.#lease?.touch(entries);
+        this.#announce.keys(entries);
+      },
+      pull: (ticket, groups) => this.#submit(ticket, [], groups),
+    });
     this.#lease = EngineLease.on(host, {
       keys: this.#keys,
       updates: this.#updates,
       members: this.#members,
       pins: this.#pins,
+      closing: this.#closing,
       consistency: options.consistency,
     });
     this.#goOn();
@@ -134,7 +149,7 @@ export class Coordinator implements Actor<ToCoordinator> {
     this.#takeBack();
     const late = this.#open.late(nowMs);
     // Before any is taken back: who gives up in this moment is not who the others waited for.
-    const errors = late.map((ticket) => timeoutOf(ticket, this.#rounds, this.#collective));
+    const errors = late.map((ticket) => timeoutOf(ticket, this.#closing, this.#collective));
     late.forEach((ticket, i) => this.#fail(ticket, errors[i]));
     this.#goOn();
   }
@@ -187,7 +202,7 @@ export class Coordinator implements Actor<ToCoordinator> {
     switch (request.type) {
       case 'init':
       case 'broadcast':
-        return this.#init(ticket, request);
+        return this.#inits.run(ticket, request);
       case 'push':
         return this.#submit(ticket, this.#pushGroups(request.push), []);
       case 'pullRows':
@@ -222,28 +237,6 @@ export class Coordinator implements Actor<ToCoordinator> {
     const checked = this.#keys.pushGroups(groups);
     for (const { entry, tensors } of checked) this.#updates.admit(entry, tensors);
     return checked;
-  }
-
-  /** Rank 0's values make the keys; the others wait for them and check that theirs are alike. */
-  #init(ticket: EntryTicket, request: Request & { readonly type: 'init' | 'broadcast' }): void {
-    const keys = request.values.map(({ key }) => key);
-    if (ticket.rank === 0) {
-      if (request.type === 'broadcast') this.#keys.checkOuts(request.values, request.pull);
-      const entries = this.#keys.create(request.values);
-      this.#lease?.touch(entries);
-      this.#announce.keys(entries);
-    } else {
-      this.#keys.assertNotInitialised(keys, ticket.rank);
-      if (!keys.every((key) => this.#keys.has(key))) return this.#collective.holdForKeys(ticket);
-      if (request.type === 'broadcast') this.#keys.pullGroups(request.pull); // Throws as it must.
-      this.#keys.join(request.values, ticket.rank);
-    }
-    if (request.type === 'broadcast') {
-      this.#submit(ticket, [], this.#keys.pullGroups(request.pull));
-    } else {
-      this.#answer(ticket, undefined);
-    }
-    if (ticket.rank === 0) this.#collective.keysAdded();
   }
 
   /** Rank 0's setting counts; the n-th one of another device waits for the n-th of rank 0. */

@@ -2,6 +2,7 @@ import type { Access, Engine, OpenOrder } from '../native/engine.js';
 import type { Rank, WireGroup, WireTensor } from '../src/core/protocol.js';
 import type { TensorHandle } from '../src/core/tensor.js';
 import type { Consistency } from '../src/core/types.js';
+import type { Closing } from './closing.js';
 import type { CoordinatorHost } from './coordinator-needs.js';
 import type { Entry, EntryTicket } from './entry.js';
 import { HyperTables, type KeyHyper } from './hyper-tables.js';
@@ -20,6 +21,7 @@ export interface LeaseContext {
   readonly updates: UpdateRule;
   readonly members: Members;
   readonly pins: Pins;
+  readonly closing: Closing;
   readonly consistency: Consistency;
   /** The tensor that a device knows by a number. */
   tensorOf(rank: Rank, number: number): WireTensor;
@@ -89,7 +91,7 @@ export class EngineLease {
     const { keys, updates, members, consistency } = this.#context;
     if (this.#isLeased || !updates.isPlain) return;
     const { rule } = updates;
-    if (consistency === 'sync' && members.fatal().length > 0) return;
+    if (consistency !== 'async' && members.fatal().length > 0) return;
     for (const entry of this.#touched) if (!entry.isIdle) return;
     if (rule !== this.#rule) {
       this.#rule = rule;
@@ -116,6 +118,8 @@ export class EngineLease {
   #publish(entry: Entry): void {
     const access = this.#accessOf(entry);
     this.#engine.setPlan(entry.order, entry.stored, entry.like.dtype, access);
+    const { consistency, closing } = this.#context;
+    if (consistency === 'ssp') this.#engine.setClocks(entry.order, closing.clocksOf(entry));
   }
 
   #accessOf(entry: Entry): Access {

@@ -100,6 +100,8 @@ export class Entry {
   /** The other buffer of a key that a JavaScript updater works on. */
   spare: TensorData | undefined;
   pending: PendingUpdate | undefined;
+  /** By rank, in a store of `ssp`: see `Closing`. Replaced by a longer one as ranks come. */
+  clocks: Float64Array<ArrayBufferLike> = new Float64Array(0);
   /** Devices that have initialised this key. */
   readonly initialised = new Set<Rank>();
   /** By rank. */
@@ -178,10 +180,10 @@ export class Entry {
     return head?.kind === 'push' ? head : undefined;
   }
 
-  /** Whether a part of `ticket` waits for a round that its device has pushed to. */
-  awaitsRound(ticket: EntryTicket): boolean {
+  /** What stands at the head of the lane in which a part of `ticket` waits. */
+  headBefore(ticket: EntryTicket): Part['kind'] | undefined {
     const lane = this.#lanes[ticket.rank] ?? [];
-    return lane[0]?.kind === 'push' && lane.some((part) => part.ticket === ticket);
+    return lane.some((part) => part.ticket === ticket) ? lane[0]!.kind : undefined;
   }
 
   /** Whether nothing waits for this key. */

@@ -27,6 +27,11 @@ export class Members {
     return true;
   }
 
+  /** How many ranks there are: 0 up to it have been given. */
+  get size(): number {
+    return this.#states.length;
+  }
+
   isLive(rank: Rank): boolean {
     return this.#states[rank] === 'live';
   }

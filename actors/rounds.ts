@@ -1,6 +1,5 @@
 import type { TensorData } from '../src/core/dtypes.js';
 import { showKey, toFailure, type Failure } from '../src/core/errors.js';
-import type { Consistency } from '../src/core/types.js';
 import {
   type FromCoordinator,
   type Rank,
@@ -9,6 +8,7 @@ import {
 } from '../src/core/protocol.js';
 import type { TensorHandle } from '../src/core/tensor.js';
 import { spansCall } from './call-scale.js';
+import type { Closing } from './closing.js';
 import type { RoundValues } from './round-values.js';
 import type { Entry, EntryTicket, PushPart } from './entry.js';
 import type { Members } from './members.js';
@@ -24,7 +24,7 @@ const maxPendingUpdates = 64;
 /** What rounds need of the coordinator around them. */
 export interface RoundsContext {
   readonly members: Members;
-  readonly consistency: Consistency;
+  readonly closing: Closing;
   readonly updates: UpdateRule;
   readonly pulls: Pulls;
   /** Sends to a device. */
@@ -42,8 +42,9 @@ export interface EntryGroup<Wire extends WireTensor = WireTensor> {
 }
 
 /**
- * Decides when the round of a key closes, runs it, and serves the pulls behind it. The sum of a
- * round takes the ranks in ascending order, whoever came first, so the bits depend on nothing else.
+ * Runs the rounds of keys, once `Closing` says that they can end, and serves the pulls behind them.
+ * The sum of a round takes the ranks in ascending order, whoever came first, so the bits depend on
+ * nothing else.
  */
 export class Rounds {
   readonly #context: RoundsContext;
@@ -132,61 +133,40 @@ export class Rounds {
     return this.#pending.size > 0;
   }
 
-  /** Live ranks that the open round of `entry` still waits for. */
-  missing(entry: Entry): Rank[] {
-    if (this.#context.consistency === 'async') return [];
-    return this.#context.members.live().filter((rank) => entry.pushOf(rank) === undefined);
-  }
-
   #advance(entry: Entry): void {
     this.#servePulls(entry);
     if (entry.pending) return;
-    const ranks = this.#closableRound(entry);
-    if (ranks === undefined) return this.#starved.delete(entry);
-    const lost = this.#lostRank(entry, ranks);
-    if (lost !== undefined) {
-      const what = `round ${entry.version} of ${showKey(entry.key)}`;
-      const error = this.#context.members.departed(lost, what, entry.key);
-      this.#endRound(entry, ranks, toFailure(error));
-    } else if (spansCall(entry.pushOf(ranks[0]!)!.rule)) {
-      this.#closeCall(entry, ranks);
-      return;
-    } else if (!this.#close(entry, ranks)) {
-      return;
+    const rounds = this.#context.closing.rounds(entry);
+    if (rounds.length === 0) return this.#starved.delete(entry);
+    for (const ranks of rounds) {
+      const lost = this.#context.closing.lostRank(entry, ranks);
+      if (lost !== undefined) {
+        const what = `round ${entry.version} of ${showKey(entry.key)}`;
+        const error = this.#context.members.departed(lost, what, entry.key);
+        this.#endRound(entry, ranks, toFailure(error), 'given up');
+      } else if (spansCall(entry.pushOf(ranks[0]!)!.rule)) {
+        if (this.#closeCall(entry, ranks)) return;
+        continue;
+      } else if (!this.#close(entry, ranks)) {
+        return;
+      }
+      return this.#ready.add(entry); // Again, but not at once: first what is more urgent.
     }
-    this.#ready.add(entry); // Again, but not at once: first what is more urgent.
-  }
-
-  /** The ranks whose pushes make up the next round, or undefined while somebody is missing. */
-  #closableRound(entry: Entry): Rank[] | undefined {
-    const pushing = entry.ranksAt('push');
-    if (pushing.length === 0) return undefined;
-    if (this.#context.consistency === 'async') return pushing.slice(0, 1);
-    if (this.#lostRank(entry, pushing) !== undefined) return pushing;
-    const isPushing = (rank: Rank): boolean => entry.pushOf(rank) !== undefined;
-    return this.#context.members.live().every(isPushing) ? pushing : undefined;
-  }
-
-  /** A dead rank without which the round cannot close. What it pushed before its death counts. */
-  #lostRank(entry: Entry, pushing: readonly Rank[]): Rank | undefined {
-    if (this.#context.consistency === 'async') return undefined;
-    return this.#context.members
-      .fatal()
-      .find((rank) => !pushing.includes(rank) && entry.pushOf(rank) === undefined);
   }
 
   /**
-   * Runs the rounds of all keys of a call together, those that have not failed, once each of them can
+   * Runs the rounds of all keys of a call together, those that have not failed, if each of them can
    * close. The call is that of the round's lowest rank.
    */
-  #closeCall(entry: Entry, ranks: readonly Rank[]): void {
+  #closeCall(entry: Entry, ranks: readonly Rank[]): boolean {
     const { ticket, rule } = entry.pushOf(ranks[0]!)!;
+    const { closing } = this.#context;
     const rounds: ClosableRound[] = [];
     for (const each of ticket.pushes) {
-      const theirs = each === entry ? ranks : this.#closableRound(each);
-      if (theirs === undefined || each.pending) return;
-      if (each.pushOf(theirs[0]!)!.ticket !== ticket) return;
-      if (this.#lostRank(each, theirs) !== undefined) return; // It fails first, and is left out.
+      const theirs = each === entry ? ranks : closing.roundWith(each, ticket.rank);
+      if (theirs === undefined || each.pending) return false;
+      if (each.pushOf(theirs[0]!)!.ticket !== ticket) return false;
+      if (closing.lostRank(each, theirs) !== undefined) return false; // It fails first, and is left out.
       rounds.push({ entry: each, ranks: theirs });
     }
     const { updates } = this.#context;
@@ -200,9 +180,10 @@ export class Rounds {
         failure = toFailure(error, 'updater_error');
       }
       values.end(failure === undefined && factor !== undefined);
-      this.#endRound(round.entry, round.ranks, failure, factor === undefined);
+      this.#endRound(round.entry, round.ranks, failure, factor === undefined ? 'skipped' : 'run');
       this.#ready.add(round.entry);
     }
+    return true;
   }
 
   /** A round of a call with its values; one whose values cannot be had ends with the failure. */
@@ -266,15 +247,16 @@ export class Rounds {
     return false;
   }
 
-  /** Answers those of a round. One that was `skipped` has ended well, without a new version. */
+  /** Answers those of a round. */
   #endRound(
     entry: Entry,
     ranks: readonly Rank[],
     failure: Failure | undefined,
-    skipped = false,
+    how: RoundEnd = 'run',
   ): void {
     this.#starved.delete(entry);
-    if (failure === undefined && !skipped) {
+    if (how !== 'given up') this.#context.closing.ended(entry, ranks);
+    if (failure === undefined && how === 'run') {
       entry.version += 1;
       this.#context.applied();
     }
@@ -302,7 +284,7 @@ export class Rounds {
     this.#context.updates.abandon(entry, open);
     values.end(false);
     this.#endPending(entry);
-    this.#endRound(entry, ranks, failure);
+    this.#endRound(entry, ranks, failure, 'given up');
   }
 
   #endPending(entry: Entry): void {
@@ -316,13 +298,16 @@ export class Rounds {
 
   #serveLane(entry: Entry, rank: Rank): void {
     for (let head = entry.head(rank); head?.kind === 'pull'; head = entry.head(rank)) {
-      if (!head.ticket.mayPull) return;
+      if (!head.ticket.mayPull || !this.#context.closing.maySee(entry, rank)) return;
       entry.pop(rank);
       head.ticket.endPull(this.#context.pulls.serve(entry, head));
       if (head.ticket.isSettled) this.#context.settle(head.ticket);
     }
   }
 }
+
+/** What became of a round: one that was skipped has ended well, without a new version. */
+type RoundEnd = 'run' | 'skipped' | 'given up';
 
 /** A round with its values, in order. */
 interface ReadyRound extends ClosableRound {

@@ -1,17 +1,17 @@
 import { KVStoreError, showKey } from '../src/core/errors.js';
 import type { Collective } from './collective.js';
 import type { EntryTicket } from './entry.js';
-import type { Rounds } from './rounds.js';
+import type { Closing } from './closing.js';
 
 /** The failure of a request whose deadline has passed: it names who is missing. */
 export function timeoutOf(
   ticket: EntryTicket,
-  rounds: Rounds,
+  closing: Closing,
   collective: Collective,
 ): KVStoreError {
   const what = `${ticket.request.type} of rank ${ticket.rank}`;
   for (const entry of ticket.entries) {
-    const missing = entry.awaitsRound(ticket) ? rounds.missing(entry) : [];
+    const missing = closing.missing(entry, ticket);
     if (missing.length === 0) continue;
     return timedOut(`${what} on ${showKey(entry.key)}`, missing, entry.key);
   }

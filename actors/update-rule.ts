@@ -60,7 +60,7 @@ export class UpdateRule {
     this.#optimizers = new OptimizerUpdate(kernels, this.#workspace, updaterTimeoutMs);
     this.#guard = new FiniteGuard(kernels, this.#workspace, guard === 'finite');
     this.#updaterTimeoutMs = updaterTimeoutMs;
-    this.#isAsync = consistency === 'async';
+    this.#isAsync = consistency !== 'sync';
   }
 
   get rule(): Rule {

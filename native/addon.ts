@@ -70,7 +70,13 @@ export interface AddonKernels {
 
 /** The functions of `engine_binding.cc`, which know a dtype by its number; engine.ts explains them. */
 export interface AddonEngine {
-  create(ranks: number, isAsync: boolean, cpu: Cpu, updates: BigInt64Array): OwnedEngine;
+  create(
+    ranks: number,
+    consistency: number,
+    staleness: number,
+    cpu: Cpu,
+    updates: BigInt64Array,
+  ): OwnedEngine;
   number(engine: OwnedEngine): number;
   close(engine: OwnedEngine): void;
   setPlan(
@@ -87,6 +93,7 @@ export interface AddonEngine {
     table?: number,
     count?: number,
   ): void;
+  setClocks(engine: OwnedEngine, key: number, clocks: Float64Array): void;
   setHyper(
     engine: OwnedEngine,
     table: number,

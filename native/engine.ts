@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { DType, TensorData } from '../src/core/dtypes.js';
+import type { Consistency } from '../src/core/types.js';
 import { loadAddon, type OpenOrder, type Recalled } from './addon.js';
 import { codeOf } from './dtype-codes.js';
 import { kernels } from './kernels.js';
@@ -55,6 +56,8 @@ export interface Engine {
   readonly number: number;
   /** What may be done to a key. Keys count from 0. Only while the store is not leased. */
   setPlan(key: number, stored: TensorData, dtype: DType, access: Access): void;
+  /** Where the pushes of each rank on a key that have ended are counted, with `ssp`. */
+  setClocks(key: number, clocks: Float64Array): void;
   setHyper(table: number, rows: HyperRows): void;
   /** Leaves the store to the engine: a round takes a push of each of `live`. */
   lease(live: readonly number[]): void;
@@ -96,6 +99,13 @@ export interface EngineDevice {
 /** Numbers of a head. */
 export const headLength = 5;
 
+/** When a round closes, see actors/closing.ts. */
+export interface Pace {
+  readonly consistency: Consistency;
+  readonly staleness: number;
+}
+
+const consistencyCodes = { sync: 0, async: 1, ssp: 2 } as const;
 const accessCodes = { none: 0, read: 1, assign: 2, step: 3 } as const;
 
 const { addon } = loadAddon();
@@ -111,12 +121,13 @@ export function coordinatorRank(ranks: number): number {
  */
 export function createEngine(
   ranks: number,
-  isAsync: boolean,
+  { consistency, staleness }: Pace,
   updates: BigInt64Array,
 ): Engine | undefined {
   if (addon === undefined) return undefined;
   const { engine: native, steps } = addon;
-  const held = native.create(ranks, isAsync, kernels.cpu, updates);
+  const code = consistencyCodes[consistency];
+  const held = native.create(ranks, code, staleness, kernels.cpu, updates);
   const rules = new Map(steps.map((name, i) => [name, i]));
   return {
     number: native.number(held),
@@ -128,6 +139,7 @@ export function createEngine(
       assert(number !== undefined, `no update rule ${rule}`);
       native.setPlan(held, ...common, number, slots, master, average, scratchLength, table, count);
     },
+    setClocks: (key, clocks) => native.setClocks(held, key, clocks),
     setHyper(table, { first, isSteady, width, values }) {
       assert(values.length >= width, 'a table of hyper-parameters has a row');
       native.setHyper(held, table, first, isSteady, width, values);

@@ -25,6 +25,8 @@ export interface LaunchOptions {
   readonly guard?: Guard;
   /** As for `createKVStore`. */
   readonly updaterTimeoutMs?: number;
+  /** As for `createKVStore`. */
+  readonly staleness?: number;
 }
 
 /** Something that happened in a group. */

@@ -2,7 +2,7 @@ import { inlinePlane, threadPlane, type Plane } from '../actors/plane.js';
 import { KVStoreError, show } from './core/errors.js';
 import { statusBytes } from './core/layout.js';
 import { machineBytes } from './core/memory.js';
-import { assertOptions, count, positive } from './core/options.js';
+import { assertOptions, count, natural, positive } from './core/options.js';
 import type { CoordinatorOptions, Guard, OnDeath } from './core/protocol.js';
 import { storeType, type StoreType, type StoreTypeName } from './core/types.js';
 import { KVStore } from './kv-store.js';
@@ -31,6 +31,11 @@ export interface KVStoreOptions {
    */
   readonly updaterTimeoutMs?: number;
   /**
+   * For `dist_ssp` alone: how many pushes of a key a worker may be ahead of the slowest one. Default
+   * 3; with 0 all go in step.
+   */
+  readonly staleness?: number;
+  /**
    * Where the coordinator runs: on a thread of its own (default), or `inline` on the caller's
    * thread, which saves the hop but makes the caller wait while large tensors are summed.
    */
@@ -50,7 +55,10 @@ export const commonOptionNames = [
   'timeoutMs',
   'guard',
   'updaterTimeoutMs',
+  'staleness',
 ] as const;
+
+const defaultStaleness = 3;
 
 /**
  * Opens a store for one caller. A `dist_*` type made here is a group of one; many workers come from
@@ -121,6 +129,7 @@ export function commonSettings(
     coordinator: {
       workers,
       consistency: type.consistency,
+      staleness: stalenessOf(type, options.staleness),
       compression: type.compression,
       onDeath,
       guard,
@@ -129,4 +138,14 @@ export function commonSettings(
       status: new SharedArrayBuffer(statusBytes),
     },
   };
+}
+
+/** The staleness of a store. Throws `bad_argument`, where it means nothing too. */
+function stalenessOf({ name, consistency }: StoreType, staleness: unknown): number {
+  if (staleness === undefined) return defaultStaleness;
+  if (consistency === 'ssp') return natural(staleness, 'staleness');
+  throw new KVStoreError(
+    'bad_argument',
+    `staleness expected a store of type "dist_ssp", got ${show(name)}`,
+  );
 }

@@ -157,9 +157,9 @@ Napi::Value Hold(Napi::Env env, T* held) {
   return Napi::External<T>::New(env, held, [](Napi::Env, T* gone) { delete gone; });
 }
 
-// createEngine(ranks, isAsync, cpu, updates: BigInt64Array)
+// createEngine(ranks, consistency, staleness, cpu, updates: BigInt64Array)
 Napi::Value CreateEngine(const Napi::CallbackInfo& info) {
-  const std::string name = info[2].As<Napi::String>();
+  const std::string name = info[3].As<Napi::String>();
   const KernelTable* kernels = nullptr;
   for (const Cpu cpu : kCpus) {
     const KernelTable* const found = KernelsFor(cpu);
@@ -167,9 +167,11 @@ Napi::Value CreateEngine(const Napi::CallbackInfo& info) {
   }
   if (kernels == nullptr) throw Napi::TypeError::New(info.Env(), "No kernels for " + name);
   return Hold(info.Env(),
-              new Owned(info.Env(), std::make_shared<Engine>(
-                                        IndexOf(info[0]), info[1].ToBoolean(), kernels,
-                                        static_cast<int64_t*>(ViewOf(info.Env(), info[3]).data))));
+              new Owned(info.Env(),
+                        std::make_shared<Engine>(
+                            IndexOf(info[0]), static_cast<engine::Consistency>(IndexOf(info[1])),
+                            NumberOf(info[2]), kernels,
+                            static_cast<int64_t*>(ViewOf(info.Env(), info[4]).data))));
 }
 
 // engineNumber(engine)
@@ -201,6 +203,12 @@ void SetPlan(const Napi::CallbackInfo& info) {
     plan.count = NumberOf(info[11]);
   }
   The<Owned>(info).engine().SetPlan(IndexOf(info[1]), std::move(plan));
+}
+
+// setClocks(engine, key, clocks: Float64Array)
+void SetClocks(const Napi::CallbackInfo& info) {
+  double* const clocks = static_cast<double*>(ViewOf(info.Env(), info[2]).data);
+  The<Owned>(info).engine().SetClocks(IndexOf(info[1]), clocks);
 }
 
 // setHyper(engine, table, first, isSteady, width, values: Float64Array)
@@ -378,6 +386,7 @@ void AddEngine(Napi::Env env, Napi::Object exports) {
   functions.Set("number", Napi::Function::New<EngineNumber>(env));
   functions.Set("close", Napi::Function::New<CloseEngine>(env));
   functions.Set("setPlan", Napi::Function::New<SetPlan>(env));
+  functions.Set("setClocks", Napi::Function::New<SetClocks>(env));
   functions.Set("setHyper", Napi::Function::New<SetHyper>(env));
   functions.Set("lease", Napi::Function::New<Lease>(env));
   functions.Set("recall", Napi::Function::New<Recall>(env));

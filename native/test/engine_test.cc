@@ -118,7 +118,8 @@ void TestEngine(const KernelTable& kernels) {
   int64_t updates = 0;
   std::vector<std::vector<float>> stored;
   for (const size_t length : kKeyLengths) stored.emplace_back(length);
-  const auto engine = std::make_shared<Engine>(kRanks, false, &kernels, &updates);
+  const auto engine =
+      std::make_shared<Engine>(kRanks, engine::Consistency::kSync, 0, &kernels, &updates);
   for (KeyId key = 0; key < kKeys; ++key) {
     Plan plan;
     plan.access = Access::kAssign;

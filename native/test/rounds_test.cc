@@ -13,6 +13,7 @@
 namespace tensorkv::test {
 namespace {
 
+using engine::Consistency;
 using engine::Ended;
 using engine::Job;
 using engine::KeyId;
@@ -36,13 +37,18 @@ class Schedule {
       : random_(seed),
         ranks_(1 + Pick(4)),
         keys_(1 + Pick(3)),
-        is_async_(Pick(3) == 0),
-        rounds_(ranks_, is_async_) {
+        consistency_(static_cast<Consistency>(Pick(3))),
+        staleness_(Pick(3)),
+        rounds_(ranks_, consistency_, staleness_),
+        clocks_(keys_, std::vector<double>(ranks_, 0)) {
     rounds_.Resize(keys_);
     std::vector<Rank> live;
     for (Rank rank = 0; rank < ranks_; ++rank) live.push_back(rank);
     rounds_.SetLive(live);
-    for (KeyId key = 0; key < keys_; ++key) rounds_.SetBytes(key, 64);
+    for (KeyId key = 0; key < keys_; ++key) {
+      rounds_.SetBytes(key, 64);
+      rounds_.SetClocks(key, clocks_[key].data());
+    }
     pushes_.assign(ranks_, std::vector<uint32_t>(keys_, 0));
     pushed_.assign(ranks_, std::vector<uint32_t>(keys_, 0));
     versions_.assign(keys_, 0);
@@ -59,10 +65,14 @@ class Schedule {
       }
     }
     // What is left of rounds that miss a push is made complete; then everything ends.
+    while (Begin() || End()) {
+    }
+    if (consistency_ == Consistency::kSsp) CheckPace();
     for (KeyId key = 0; key < keys_; ++key) Complete(key);
     while (Begin() || End()) {
     }
     CHECK(open_.empty());
+    CheckClocks();
   }
 
  private:
@@ -113,7 +123,7 @@ class Schedule {
   }
 
   void Complete(KeyId key) {
-    if (is_async_) return;
+    if (consistency_ == Consistency::kAsync) return;
     uint32_t most = 0;
     for (Rank rank = 0; rank < ranks_; ++rank) most = std::max(most, pushes_[rank][key]);
     for (Rank rank = 0; rank < ranks_; ++rank) {
@@ -151,16 +161,58 @@ class Schedule {
       CHECK(seen.empty() || seen.back() < rank);
       seen.push_back(rank);
     }
-    CHECK(seen.size() == (is_async_ ? 1 : ranks_));
+    CHECK(seen.size() == (consistency_ == Consistency::kSync ? ranks_ : 1));
     for (const Rank rank : seen) ++pushed_[rank][job.key];
+    if (consistency_ == Consistency::kSsp) CheckAhead(job.key, seen[0]);
     ++versions_[job.key];
   }
 
-  // A pull sees every push that its rank made before it, and of a synchronous key nothing later.
+  // A rank is not too far ahead of what the others have at least issued, and no further than one
+  // push of theirs that is next.
+  void CheckAhead(KeyId key, Rank ahead) {
+    for (Rank rank = 0; rank < ranks_; ++rank) {
+      CHECK(pushes_[rank][key] + staleness_ >= pushed_[ahead][key]);
+      CHECK(pushed_[rank][key] + staleness_ + 1 >= pushed_[ahead][key]);
+    }
+  }
+
+  // Where nothing can go on, nobody is too far ahead, and who waits has a reason to.
+  void CheckPace() {
+    for (KeyId key = 0; key < keys_; ++key) {
+      uint32_t least = UINT32_MAX, most = 0, issued = UINT32_MAX;
+      for (Rank rank = 0; rank < ranks_; ++rank) {
+        least = std::min(least, pushed_[rank][key]);
+        most = std::max(most, pushed_[rank][key]);
+        issued = std::min(issued, pushes_[rank][key]);
+      }
+      CHECK(most - least <= staleness_);
+      if (keys_ > 1) continue;  // With one key nothing waits but for the slowest rank.
+      for (Rank rank = 0; rank < ranks_; ++rank) {
+        CHECK(pushed_[rank][key] == std::min(pushes_[rank][key], issued + staleness_));
+      }
+    }
+  }
+
+  void CheckClocks() {
+    for (KeyId key = 0; key < keys_; ++key) {
+      for (Rank rank = 0; rank < ranks_; ++rank) {
+        const bool counts = consistency_ == Consistency::kSsp;
+        CHECK(clocks_[key][rank] == (counts ? pushes_[rank][key] : 0));
+      }
+    }
+  }
+
+  // A pull sees every push that its rank made before it, and of a synchronous key nothing later;
+  // where a rank may be ahead, what the others must have made, and in step nothing later.
   void CheckOut(const Job& job, const void* out) {
     CHECK(IsOut(out));
     CHECK(turn_[out] == pushed_[RankOf(out)][job.key]);
-    CHECK(is_async_ || versions_[job.key] == turn_[out]);
+    CHECK(consistency_ != Consistency::kSync || versions_[job.key] == turn_[out]);
+    if (consistency_ != Consistency::kSsp) return;
+    for (Rank rank = 0; rank < ranks_; ++rank) {
+      CHECK(pushed_[rank][job.key] + staleness_ >= turn_[out]);
+      CHECK(pushed_[rank][job.key] <= turn_[out] + staleness_);
+    }
   }
 
   bool End() {
@@ -180,8 +232,11 @@ class Schedule {
   std::mt19937_64 random_;
   const Rank ranks_;
   const uint32_t keys_;
-  const bool is_async_;
+  const Consistency consistency_;
+  const uint32_t staleness_;
   Rounds rounds_;
+  // By key and rank, as the rounds keep them.
+  std::vector<std::vector<double>> clocks_;
   double last_id_ = 0;
   uint32_t last_number_ = 0;
   std::map<double, Rank> open_;

@@ -27,6 +27,15 @@ export function positive(value: unknown, name: string): number {
   throw new KVStoreError('bad_argument', `${name} expected a number above 0, got ${show(value)}`);
 }
 
+/** `value` if it is an integer from 0 up, else `bad_argument`. */
+export function natural(value: unknown, name: string): number {
+  if (Number.isSafeInteger(value) && (value as number) >= 0) return value as number;
+  throw new KVStoreError(
+    'bad_argument',
+    `${name} expected an integer from 0 up, got ${show(value)}`,
+  );
+}
+
 /** `value` if it is an integer from 1 up, else `bad_argument`. */
 export function count(value: unknown, name: string): number {
   if (Number.isSafeInteger(value) && (value as number) > 0) return value as number;

@@ -196,6 +196,8 @@ export interface CoordinatorOptions {
   /** Ranks 0 .. workers - 1 are live from the start. */
   readonly workers: number;
   readonly consistency: Consistency;
+  /** With `ssp`: how many pushes a worker may be ahead of the slowest. Default 0. */
+  readonly staleness?: number;
   readonly compression: CompressionMode;
   readonly onDeath: OnDeath;
   /** Bytes that stored tensors, slots and scratch may take. */

@@ -1,7 +1,10 @@
 import { KVStoreError, show } from './errors.js';
 
-/** When the round of a key closes: once every worker has pushed, or at each push. */
-export type Consistency = 'sync' | 'async';
+/**
+ * When the round of a key closes: once every worker has pushed, or at each push; with `ssp` that of a
+ * worker which is not too far ahead.
+ */
+export type Consistency = 'sync' | 'async' | 'ssp';
 
 /** What is compressed where gradients are: each pushed value, the sum of a worker's, or nothing. */
 export type CompressionMode = 'none' | 'values' | 'workers';
@@ -20,6 +23,7 @@ const local = { consistency: 'sync', distributed: false, compression: 'none' } a
 const device = { ...local, compression: 'values' } as const;
 const sync = { consistency: 'sync', distributed: true, compression: 'workers' } as const;
 const async = { ...sync, consistency: 'async' } as const;
+const ssp = { ...sync, consistency: 'ssp' } as const;
 
 /** Names of today, and those that MXNet still accepts for the same things. */
 const types = {
@@ -34,6 +38,7 @@ const types = {
   dist_sync_device: sync,
   dist_async: async,
   dist_async_device: async,
+  dist_ssp: ssp,
 } as const satisfies Readonly<Record<string, Omit<StoreType, 'name'>>>;
 
 /** The name of a built-in type, as it is usually written: in lower case. */
@@ -45,15 +50,11 @@ export function isStoreType(lower: string): lower is StoreTypeName {
 }
 
 /**
- * The type called `name`, in any case. Throws `unknown_type`, which tells `others` too;
- * `unsupported` for one to come.
+ * The type called `name`, in any case. Throws `unknown_type`, which tells `others` too.
  */
 export function storeType(name: unknown, others: readonly string[] = []): StoreType {
   const lower = typeof name === 'string' ? name.toLowerCase() : '';
   if (isStoreType(lower)) return { name: lower, ...types[lower] };
-  if (lower === 'dist_ssp') {
-    throw new KVStoreError('unsupported', 'store type dist_ssp is not in this release');
-  }
   throw new KVStoreError(
     'unknown_type',
     `expected a store type (${[...Object.keys(types), ...others].join(', ')}), got ${show(name)}`,

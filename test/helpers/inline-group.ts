@@ -13,6 +13,7 @@ export interface InlineGroupOptions {
   readonly timeoutMs?: number;
   readonly memoryLimit?: number;
   readonly guard?: Guard;
+  readonly staleness?: number;
 }
 
 /**
@@ -30,13 +31,13 @@ export class InlineGroup {
 
   /** A group that ends with the test. */
   static async open(t: ExecutionContext, options: InlineGroupOptions): Promise<InlineGroup> {
-    const { workers, guard, onDeath = 'abort', timeoutMs = 300_000 } = options;
+    const { workers, guard, staleness = 0, onDeath = 'abort', timeoutMs = 300_000 } = options;
     const { memoryLimit = 2 ** 30 } = options;
     const type = storeType(options.type ?? 'dist_sync');
     const status = new SharedArrayBuffer(statusBytes);
     const { consistency, compression } = type;
     const coordinator = new InlineCoordinator(
-      { workers, consistency, compression, onDeath, guard, memoryLimit, status },
+      { workers, consistency, staleness, compression, onDeath, guard, memoryLimit, status },
       { automatic: false },
     );
     t.teardown(() => coordinator.stop());

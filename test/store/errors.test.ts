@@ -218,7 +218,6 @@ onEveryPlane('unknown_type, unsupported, bad_argument: no store is made', async 
     const made = open(name);
     await rejects(t, made, { code: 'unknown_type', says: ['local', 'dist_sync'] });
   }
-  await rejects(t, open('dist_ssp'), { code: 'unsupported', says: ['dist_ssp'] });
   await rejects(t, open('local', { onDeath: 'restart' as never }), { code: 'unsupported' });
   const options = [
     { memoryLimit: 0 },

@@ -100,7 +100,7 @@ test.serial('launch refuses bad arguments before it starts anything', async (t) 
     [url, { devices: 2, typ: 'dist' }, 'bad_argument', ['"typ"', 'type']],
     [url, { devices: 2, type: 'local' }, 'bad_argument', ['dist_', '"local"']],
     [url, { devices: 2, type: 'moon' }, 'unknown_type', ['"moon"']],
-    [url, { devices: 2, type: 'dist_ssp' }, 'unsupported', ['dist_ssp']],
+    [url, { devices: 2, staleness: 1 }, 'bad_argument', ['staleness', 'dist_ssp']],
     [url, { devices: 2, onDeath: 'restart' }, 'unsupported', ['restart']],
     [url, { devices: 2, onDeath: 'cry' }, 'bad_argument', ['abort', '"cry"']],
     [url, { devices: 2, timeoutMs: 0 }, 'bad_argument', ['timeoutMs', 'got 0']],

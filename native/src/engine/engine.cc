@@ -66,11 +66,12 @@ void Pause() {
 
 }  // namespace
 
-Engine::Engine(Rank ranks, bool is_async, const KernelTable* kernels, int64_t* updates)
+Engine::Engine(Rank ranks, Consistency consistency, double staleness, const KernelTable* kernels,
+               int64_t* updates)
     : ranks_(ranks),
       kernels_(kernels),
       updates_(updates),
-      rounds_(ranks, is_async),
+      rounds_(ranks, consistency, staleness),
       devices_(ranks + 1) {}
 
 void Engine::SetPlan(KeyId key, Plan plan) {
@@ -82,6 +83,11 @@ void Engine::SetPlan(KeyId key, Plan plan) {
   }
   rounds_.SetBytes(key, plan.length * BytesOf(plan.dtype));
   plans_[key] = std::move(plan);
+}
+
+void Engine::SetClocks(KeyId key, double* clocks) {
+  const Lock lock(mutex_);
+  rounds_.SetClocks(key, clocks);
 }
 
 void Engine::SetHyper(uint32_t table, HyperTable values) {

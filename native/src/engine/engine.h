@@ -60,13 +60,15 @@ class Engine : public Worksite, public std::enable_shared_from_this<Engine> {
   // No limit of the work that is done at once.
   static constexpr size_t kUnlimited = SIZE_MAX;
 
-  // `updates` counts the versions that are made; null: nobody counts.
-  Engine(Rank ranks, bool is_async, const KernelTable* kernels, int64_t* updates);
+  // `staleness`: see Rounds. `updates` counts the versions that are made; null: nobody counts.
+  Engine(Rank ranks, Consistency consistency, double staleness, const KernelTable* kernels,
+         int64_t* updates);
 
   const KernelTable& kernels() const { return *kernels_; }
 
   // The coordinator's side. Plans and tables may change only while the store is recalled.
   void SetPlan(KeyId key, Plan plan);
+  void SetClocks(KeyId key, double* clocks);
   void SetHyper(uint32_t table, HyperTable values);
   // Leaves the store to the engine: a round takes a push of each of `live`.
   void Lease(const std::vector<Rank>& live);

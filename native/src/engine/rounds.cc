@@ -12,8 +12,12 @@ bool Overlaps(const void* a, const void* b, size_t bytes) {
 
 }  // namespace
 
-Rounds::Rounds(Rank ranks, bool is_async)
-    : ranks_(ranks), is_async_(is_async), is_live_(ranks, false), open_(ranks) {}
+Rounds::Rounds(Rank ranks, Consistency consistency, double staleness)
+    : ranks_(ranks),
+      consistency_(consistency),
+      staleness_(staleness),
+      is_live_(ranks, false),
+      open_(ranks) {}
 
 Rounds::~Rounds() {
   Clear();
@@ -52,16 +56,16 @@ void Rounds::Enqueue(Ticket* ticket) {
   (open.last == nullptr ? open.first : open.last->after) = ticket;
   open.last = ticket;
   if (ticket->priority != 0) ++prioritised_;
-  ticket->open_pushes = ticket->open_pulls = 0;
+  ticket->open_parts = static_cast<uint32_t>(ticket->parts.size());
   for (Part& part : ticket->parts) {
     part.ticket = ticket;
     part.is_taken = part.has_ended = false;
-    ++(part.is_push ? ticket->open_pushes : ticket->open_pulls);
   }
   for (Part& part : ticket->parts) {
     if (!Append(&part)) continue;
     const Key& key = keys_[part.key];
-    if (!key.is_busy && (part.is_push ? IsClosable(key) : MayServe(&part))) MakeReady(part.key);
+    if (!key.is_busy && (part.is_push ? IsClosable(part.key) : MayServe(&part)))
+      MakeReady(part.key);
   }
 }
 
@@ -105,20 +109,67 @@ void Rounds::Pop(KeyId key, Rank rank) {
   if (head->next->is_push && is_live_[rank]) ++keys_[key].pushing;
 }
 
-// Pulls wait until all pushes of their call have been read.
+// Pulls see what the others have to have made. They need not wait for the pushes of their call on
+// other keys: their outs share no memory with those.
 bool Rounds::MayServe(const Part* head) const {
-  return head != nullptr && !head->is_push && head->ticket->open_pushes == 0;
+  if (head == nullptr || head->is_push) return false;
+  if (consistency_ != Consistency::kSsp) return true;
+  const Rank rank = head->ticket->rank;
+  return MaySee(head->key, rank, keys_[head->key].clocks[rank]);
 }
 
-bool Rounds::IsClosable(const Key& key) const {
-  return is_async_ ? key.pushing > 0 : key.pushing > 0 && key.pushing == live_count_;
+// Whether no other live rank is too far behind for a pull of `rank` at `clock`.
+bool Rounds::MaySee(KeyId id, Rank rank, double clock) const {
+  const double* const clocks = keys_[id].clocks;
+  for (Rank other = 0; other < ranks_; ++other) {
+    if (is_live_[other] && other != rank && clocks[other] < clock - staleness_) return false;
+  }
+  return true;
+}
+
+bool Rounds::IsClosable(KeyId id) const {
+  const Key& key = keys_[id];
+  switch (consistency_) {
+    case Consistency::kSync:
+      return key.pushing > 0 && key.pushing == live_count_;
+    case Consistency::kAsync:
+      return key.pushing > 0;
+    case Consistency::kSsp:
+      return key.pushing > 0 && MayEnd(id, Slowest(id));
+  }
+  return false;
+}
+
+// The live rank that pushes and is furthest behind: if it has to wait, the others have to as well.
+Rank Rounds::Slowest(KeyId id) const {
+  const double* const clocks = keys_[id].clocks;
+  Rank slowest = ranks_;
+  for (Rank rank = 0; rank < ranks_; ++rank) {
+    const Part* const head = Head(id, rank);
+    if (head == nullptr || !head->is_push || !is_live_[rank]) continue;
+    if (slowest == ranks_ || clocks[rank] < clocks[slowest]) slowest = rank;
+  }
+  return slowest;
+}
+
+// Whether every live rank has made the push that the one at the head of this lane waits for.
+bool Rounds::MayEnd(KeyId id, Rank rank) const {
+  const double* const clocks = keys_[id].clocks;
+  const double needed = clocks[rank] + 1 - staleness_;
+  for (Rank other = 0; other < ranks_; ++other) {
+    if (!is_live_[other]) continue;
+    const Part* const head = Head(id, other);
+    const double made = clocks[other] + (head != nullptr && head->is_push ? 1 : 0);
+    if (made < needed) return false;
+  }
+  return true;
 }
 
 // Queues `key` if there is something to do for it.
 void Rounds::Review(KeyId id) {
   const Key& key = keys_[id];
   if (key.parts == 0 || key.is_busy) return;  // A busy one is reviewed when its job ends.
-  bool is_ready = IsClosable(key);
+  bool is_ready = IsClosable(id);
   for (Rank rank = 0; !is_ready && rank < ranks_; ++rank) is_ready = MayServe(Head(id, rank));
   if (is_ready) MakeReady(id);
 }
@@ -175,7 +226,7 @@ bool Rounds::IsRoundNext(KeyId id) const {
   for (Rank rank = 0; rank < ranks_; ++rank) {
     if (MayServe(Head(id, rank))) return false;
   }
-  return IsClosable(keys_[id]);
+  return IsClosable(id);
 }
 
 bool Rounds::Take(KeyId id, Job* job) {
@@ -187,7 +238,7 @@ bool Rounds::Take(KeyId id, Job* job) {
   TakePulls(id, job);
   job->is_round = job->outs.empty();
   if (job->is_round) {
-    if (!IsClosable(key)) return false;
+    if (!IsClosable(id)) return false;
     TakeRound(id, job);
   }
   key.is_busy = true;
@@ -210,7 +261,8 @@ void Rounds::TakePulls(KeyId key, Job* job) {
 // The pushes of a round in ascending order of ranks, and the pulls of the same calls behind them.
 void Rounds::TakeRound(KeyId key, Job* job) {
   fused_.clear();
-  for (Rank rank = 0; rank < ranks_; ++rank) {
+  const bool is_sync = consistency_ == Consistency::kSync;
+  for (Rank rank = consistency_ == Consistency::kSsp ? Slowest(key) : 0; rank < ranks_; ++rank) {
     Part* const push = Head(key, rank);
     if (push == nullptr || !push->is_push || !is_live_[rank]) continue;
     push->is_taken = true;
@@ -219,7 +271,7 @@ void Rounds::TakeRound(KeyId key, Job* job) {
     }
     Part* const pull = TakeFused(push, rank, job);
     if (pull != nullptr) fused_.push_back(pull);
-    if (is_async_) break;
+    if (!is_sync) break;
   }
   if (job->outs.empty() || IsSafe(*job)) return;
   job->outs.clear();
@@ -231,6 +283,10 @@ Part* Rounds::TakeFused(Part* push, Rank rank, Job* job) {
   const Ticket& ticket = *push->ticket;
   Part* const pull = Follower(push, Last(push->key, rank));
   if (pull == nullptr || pull->ticket != &ticket || pull->is_push) return nullptr;
+  if (consistency_ == Consistency::kSsp &&
+      !MaySee(push->key, rank, keys_[push->key].clocks[rank] + 1)) {
+    return nullptr;
+  }
   pull->is_taken = true;
   for (uint32_t i = 0; i < pull->count; ++i) {
     job->outs.push_back(ticket.tensors[pull->first + i].data);
@@ -258,6 +314,7 @@ void Rounds::Finish(const Job& job, std::vector<Ended>* ended) {
     for (Part* head = Head(job.key, rank); head != nullptr && head->is_taken;
          head = Head(job.key, rank)) {
       Pop(job.key, rank);
+      if (head->is_push && consistency_ == Consistency::kSsp) ++keys_[job.key].clocks[rank];
       End(head, ended);
     }
   }
@@ -267,16 +324,9 @@ void Rounds::Finish(const Job& job, std::vector<Ended>* ended) {
 void Rounds::End(Part* part, std::vector<Ended>* ended) {
   Ticket* const ticket = part->ticket;
   part->has_ended = true;
-  --(part->is_push ? ticket->open_pushes : ticket->open_pulls);
-  if (ticket->open_pushes > 0) return;
-  if (ticket->open_pulls == 0) {
-    ended->push_back({ticket->rank, ticket->id, ticket->out_bytes});
-    Free(ticket);
-  } else if (part->is_push) {
-    for (const Part& each : ticket->parts) {
-      if (!each.is_push && !each.has_ended) Review(each.key);
-    }
-  }
+  if (--ticket->open_parts > 0) return;
+  ended->push_back({ticket->rank, ticket->id, ticket->out_bytes});
+  Free(ticket);
 }
 
 void Rounds::Free(Ticket* ticket) {

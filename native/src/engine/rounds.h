@@ -44,8 +44,7 @@ struct Ticket {
   double id;
   double deadline_ms;
   double priority;
-  uint32_t open_pushes;
-  uint32_t open_pulls;
+  uint32_t open_parts;
   std::vector<Part> parts;
   std::vector<Tensor> tensors;
   // Of all its outs.
@@ -72,10 +71,14 @@ struct Ended {
   size_t out_bytes;
 };
 
+// What a round takes: a push of each live rank; any push by itself; or any push of a rank that is
+// not too far ahead, see actors/closing.ts.
+enum class Consistency : uint8_t { kSync, kAsync, kSsp };
+
 class Rounds {
  public:
-  // `is_async`: each push is a round; else a round takes a push of each live rank.
-  Rounds(Rank ranks, bool is_async);
+  // `staleness`: how many pushes a rank may be ahead of the slowest, with kSsp.
+  Rounds(Rank ranks, Consistency consistency, double staleness);
   Rounds(const Rounds&) = delete;
   Rounds& operator=(const Rounds&) = delete;
   ~Rounds();
@@ -84,6 +87,9 @@ class Rounds {
   void Resize(size_t count);
   // The bytes of a tensor of `key`.
   void SetBytes(KeyId key, size_t bytes) { keys_[key].bytes = bytes; }
+  // Where the pushes of each rank on `key` that have ended are counted, with kSsp. Only while no
+  // ticket is open.
+  void SetClocks(KeyId key, double* clocks) { keys_[key].clocks = clocks; }
   size_t size() const { return keys_.size(); }
 
   // Which ranks a round takes. Only while no ticket is open.
@@ -123,6 +129,7 @@ class Rounds {
 
   struct Key {
     size_t bytes = 0;
+    double* clocks = nullptr;
     // In all lanes.
     uint32_t parts = 0;
     // Live ranks whose oldest part is a push.
@@ -144,7 +151,10 @@ class Rounds {
   bool Append(Part* part);
   void Pop(KeyId key, Rank rank);
   bool MayServe(const Part* head) const;
-  bool IsClosable(const Key& key) const;
+  bool MaySee(KeyId id, Rank rank, double clock) const;
+  bool IsClosable(KeyId id) const;
+  Rank Slowest(KeyId id) const;
+  bool MayEnd(KeyId id, Rank rank) const;
   void Review(KeyId key);
   void MakeReady(KeyId key);
   double PriorityOf(KeyId key) const;
@@ -156,7 +166,8 @@ class Rounds {
   void Free(Ticket* ticket);
 
   const Rank ranks_;
-  const bool is_async_;
+  const Consistency consistency_;
+  const double staleness_;
   std::vector<bool> is_live_;
   uint32_t live_count_ = 0;
   std::vector<Key> keys_;
