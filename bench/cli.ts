@@ -28,6 +28,7 @@ interface Flags {
   readonly bytes?: string;
   readonly keys?: string;
   readonly floats?: string;
+  readonly outside: boolean;
   readonly rounds?: string;
   readonly json: boolean;
   readonly out?: string;
@@ -62,6 +63,7 @@ function describeFlags(known: readonly Bench[]): Command {
     .option('--bytes <count>', 'bytes of the one tensor, where a bench has one')
     .option('--keys <count>', 'keys, where a bench has many')
     .option('--floats <count>', 'elements of each of them')
+    .option('--no-outside', 'leave out rivals that have to be installed')
     .option('--out <file>', 'write the JSON lines to a file too')
     .option('--save', 'keep them as bench/results/<date>-<name>.jsonl', false)
     .exitOverride()
@@ -83,6 +85,7 @@ function check(names: readonly string[], flags: Flags, known: readonly Bench[]):
       ...optional('bytes', flags.bytes),
       ...optional('keys', flags.keys),
       ...optional('floats', flags.floats),
+      outside: flags.outside,
     },
     rounds: flags.rounds === undefined ? undefined : count('--rounds', flags.rounds),
     json,

@@ -5,13 +5,13 @@ import { median, medianRatio, shuffled, uniforms } from './statistics.js';
 export type Check =
   /** A digest of what was computed. All answers of a bench must be equal. */
   | { readonly answer: () => string | Promise<string> }
-  /** For a bound, which computes nothing: whether it did what it claims to do. */
-  | { readonly holds: () => boolean };
+  /** For what shows no result, as a bound: whether it did what it claims to do. */
+  | { readonly holds: () => boolean | Promise<boolean> };
 
 /** One way to do the work that a bench asks about. */
 export interface Variant {
-  /** Does the work `times` over. */
-  run(times: number): void | Promise<void>;
+  /** Does the work `times` over. Gives the microseconds that took, if it takes its own time. */
+  run(times: number): void | Promise<void | number>;
   readonly check: Check;
   /** Microseconds of single rounds, where something took them. */
   readonly roundsUs?: () => Float64Array;
@@ -45,6 +45,8 @@ export interface BenchOptions {
   readonly bytes?: number | undefined;
   readonly keys?: number | undefined;
   readonly floats?: number | undefined;
+  /** Whether to start rivals that have to be installed; those that are missing are left out. */
+  readonly outside?: boolean | undefined;
 }
 
 /** One question, asked of several variants at several sizes. */
@@ -161,7 +163,8 @@ async function verify(bench: Bench, size: number, prepared: Prepared): Promise<v
   for (const [name, { run, check }] of Object.entries(variants)) {
     await run(verifyTimes);
     if ('answer' in check) answers.set(name, await check.answer());
-    else if (!check.holds()) throw new Disagreement(`${where}: ${name} did not do its work`);
+    else if (!(await check.holds()))
+      throw new Disagreement(`${where}: ${name} did not do its work`);
   }
   if (new Set(answers.values()).size <= 1) return;
   const shown = [...answers].map(([name, answer]) => `${name} ${answer}`).join(', ');
@@ -209,8 +212,8 @@ async function warmUp(
 async function timeUs(variant: Variant, times: number, clock: () => number): Promise<number> {
   const startMs = clock();
   const pending = variant.run(times);
-  if (pending !== undefined) await pending;
-  return ((clock() - startMs) * 1000) / times;
+  const ownUs = pending === undefined ? undefined : await pending;
+  return (ownUs ?? (clock() - startMs) * 1000) / times;
 }
 
 function summarise(

@@ -1,5 +1,6 @@
 import { showCount } from './arrays.js';
 import type { Bench } from './harness.js';
+import { outsideRivals } from './rivals/outside.js';
 import { percentile } from './statistics.js';
 import { kernelsOnAllCores } from './step/kernels.js';
 import { expectedAnswer, stepProblem, verifySteps } from './step/problem.js';
@@ -11,31 +12,39 @@ export const bench: Bench = {
   question: 'How long does a step over one small key take, when every device waits for the others?',
   sizes: { smoke: [1024], full: [1024] },
   sizeFor: ({ bytes }) => (bytes === undefined ? undefined : Math.ceil(bytes / 4)),
-  async setup(length, { devices }) {
+  async setup(length, { devices, outside }) {
     const problem = stepProblem([length], devices);
     const blocking = await storeSteps(problem, { how: 'pushpullSync' });
     const awaited = await storeSteps(problem, { how: 'pushpull' });
     const floor = kernelsOnAllCores(problem);
+    const { rivals, missing } = await outsideRivals(problem, ['openmpi'], outside);
+    const all = { floor, blocking, awaited, ...rivals };
     return {
-      about: `1 tensor of ${showCount(length)} float32, ${devices} devices, SGD with momentum`,
+      about: `1 tensor of ${showCount(length)} float32, ${devices} devices, SGD with momentum${missing}`,
       baseline: 'floor',
       verifyTimes: verifySteps,
       expected: expectedAnswer(problem),
-      variants: { floor: floor.variant, blocking: blocking.variant, awaited: awaited.variant },
+      variants: Object.fromEntries(
+        Object.entries(all).map(([name, { variant }]) => [name, variant]),
+      ),
       close: async () => {
-        await Promise.all([blocking, awaited, floor].map((each) => each.close()));
+        await Promise.all(Object.values(all).map((each) => each.close()));
       },
     };
   },
   figures(found) {
     const rounds = found.get('blocking')!.roundsUs!;
     const awaited = found.get('awaited')!.roundsUs!;
+    const openmpi = found.get('openmpi')?.roundsUs;
     return {
       p50Us: percentile(rounds, 50),
       p99Us: percentile(rounds, 99),
       awaitedP50Us: percentile(awaited, 50),
       awaitedP99Us: percentile(awaited, 99),
       floorUs: found.get('floor')!.medianUs,
+      ...(openmpi === undefined
+        ? {}
+        : { openmpiUs: percentile(openmpi, 50), openmpiP99Us: percentile(openmpi, 99) }),
     };
   },
 };

@@ -22,8 +22,9 @@ export function toJsonLines(
   }
   const figures = bench.figures(new Map(found.map((each) => [each.variant, each])));
   const { about, verified, rounds } = first;
-  const all = { bench: bench.name, size: first.size, ...options, about, ...figures, verified };
-  return [JSON.stringify({ ...all, rounds, ...origin }, (_, value: unknown) => shortened(value))];
+  const { outside: _, ...asked } = options;
+  const all = { bench: bench.name, size: first.size, ...asked, about, ...figures, verified };
+  return [JSON.stringify({ ...all, rounds, ...origin }, (__, value: unknown) => shortened(value))];
 }
 
 function shortened(value: unknown): unknown {

@@ -9,14 +9,16 @@ export const bench: Bench = {
   question: 'How long does a step over the parameters of ResNet-50 take, without the network?',
   // Channels of the first layer.
   sizes: { smoke: [4], full: [64] },
-  setup(channels, { devices, bytes }) {
+  setup(channels, options) {
+    const { bytes } = options;
     const sizes = bytes === undefined ? resnet50Sizes(channels) : [Math.ceil(bytes / 4)];
     const elements = sizes.reduce((sum, size) => sum + size, 0);
     const tensors = `${sizes.length} tensors of ${showCount(elements)} float32 in all`;
-    return prepareHeadline(sizes, devices, tensors);
+    return prepareHeadline(sizes, options, tensors);
   },
   figures(found) {
     const us = (variant: string): number => found.get(variant)!.medianUs;
+    const outside = ['openmpi', 'torchInProcess', 'ddpGloo'].filter((name) => found.has(name));
     const { samplesUs: view } = found.get('view')!;
     return {
       limitUs: us('limit'),
@@ -25,7 +27,11 @@ export const bench: Bench = {
       oursUs: us('ours'),
       viewUs: us('view'),
       localUs: us('local'),
-      rivals: { nodeShared: us('nodeShared'), structuredClones: us('clones') },
+      rivals: {
+        ...Object.fromEntries(outside.map((name) => [name, us(name)])),
+        nodeShared: us('nodeShared'),
+        structuredClones: us('clones'),
+      },
       ratio: found.get('ours')!.ratio,
       viewRatio: medianRatio(view, found.get('sharedLimit')!.samplesUs),
     };

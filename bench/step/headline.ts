@@ -1,5 +1,6 @@
-import type { Prepared } from '../harness.js';
+import type { BenchOptions, Prepared } from '../harness.js';
 import { bytesMoved } from '../limit.js';
+import { outsideRivals } from '../rivals/outside.js';
 import { sharedSteps } from '../rivals/shared-array-buffer.js';
 import { cloneSteps } from '../rivals/structured-clone.js';
 import { kernelsOnAllCores } from './kernels.js';
@@ -11,7 +12,7 @@ import { storeSteps } from './store.js';
 /** The store, its limits and what people write by hand, on one training step. */
 export async function prepareHeadline(
   sizes: readonly number[],
-  devices: number,
+  { devices, outside }: BenchOptions,
   tensors: string,
 ): Promise<Prepared> {
   const problem = stepProblem(sizes, devices);
@@ -24,9 +25,12 @@ export async function prepareHeadline(
   const kernels = kernelsOnAllCores(problem);
   const nodeShared = sharedSteps(problem);
   const clones = cloneSteps(problem);
-  const all = { limit, sharedLimit, kernels, ours, view, local, nodeShared, clones };
+  const names = ['openmpi', 'torchInProcess', 'ddpGloo'] as const;
+  const { rivals, missing } = await outsideRivals(problem, names, outside);
+  const own = { limit, sharedLimit, kernels, ours, view, local, nodeShared, clones };
+  const all = { ...own, ...rivals };
   return {
-    about: `${tensors}, ${devices} devices, SGD with momentum`,
+    about: `${tensors}, ${devices} devices, SGD with momentum${missing}`,
     baseline: 'limit',
     bytes: bytesMoved(traffic),
     verifyTimes: verifySteps,

@@ -21,7 +21,7 @@ test('without arguments every bench runs at full size', (t) => {
   t.deepEqual(parseArguments([], benches), {
     benches,
     size: 'full',
-    options: { devices: 4 },
+    options: { devices: 4, outside: true },
     rounds: undefined,
     json: false,
     out: undefined,
@@ -31,11 +31,20 @@ test('without arguments every bench runs at full size', (t) => {
 
 test('names and flags are taken as they are given', (t) => {
   const [first, second] = benches;
-  const args = [second!.name, first!.name, second!.name, '--rounds', '3', '--devices', '8'];
+  const args = [
+    second!.name,
+    first!.name,
+    second!.name,
+    '--rounds',
+    '3',
+    '--devices',
+    '8',
+    '--no-outside',
+  ];
   t.deepEqual(parseArguments([...args, '--json', '--size', 'smoke', '--out', 'file'], benches), {
     benches: [second, first],
     size: 'smoke',
-    options: { devices: 8 },
+    options: { devices: 8, outside: false },
     rounds: 3,
     json: true,
     out: 'file',
