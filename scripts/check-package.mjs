@@ -12,7 +12,8 @@ const root = join(import.meta.dirname, '..');
 const allowed =
   /^(dist\/(src|actors|native)\/.+\.(js|js\.map|d\.ts)|prebuilds\/[^/]+\/[^/]+\.node)$/;
 const always = ['package.json', 'LICENSE', 'README.md', 'CHANGELOG.md'];
-const needed = [...always, 'dist/src/index.js', 'dist/src/index.d.ts'];
+const entries = ['dist/src/index', 'dist/src/stress/index'];
+const needed = [...always, ...entries.flatMap((entry) => [`${entry}.js`, `${entry}.d.ts`])];
 const maxBytes = 8e6;
 
 /** Packs into `folder`; the tarball, and the files in it. */

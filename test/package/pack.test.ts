@@ -18,6 +18,8 @@ const names = '{ createKVStore, tensor, zeros }';
 
 const typed = `
   import { createKVStore, KVStoreError, optim, zeros, type Tensor } from 'tensorkv';
+  import { checkSums, type Violation } from 'tensorkv/stress';
+  export const violation: Violation | undefined = checkSums([], { count: 0, ofDevice: [] });
   export async function pulled(): Promise<Tensor> {
     await using kv = await createKVStore('local', { devices: 2 });
     await kv.setOptimizer(optim.sgd({ lr: 0.1 }));
@@ -31,6 +33,7 @@ const typed = `
 const files = {
   'package.json': '{ "name": "user", "private": true }',
   'program.mjs': `import ${names} from 'tensorkv';\n${program}`,
+  'history.mjs': `import { checkSums, lanesFor } from 'tensorkv/stress';\nconsole.log(checkSums([], lanesFor(2, 3)));`,
   'program.cjs': `const ${names} = require('tensorkv');\n(async () => {${program}})();`,
   'typed.mts': typed,
   'typed.cts': typed,
@@ -99,6 +102,8 @@ test('the package installs into an empty project and works there', async (t) => 
     t.is(addons.length, hasAddon ? 1 : 0, file);
     t.true(addons.every((addon) => addon.startsWith(prebuilds)));
   }
+
+  t.is(await succeed(t, ['node', 'history.mjs'], folder), 'undefined\n');
 
   await symlink(join(root, 'node_modules', '@types'), join(folder, 'node_modules', '@types'));
   await succeed(t, ['node', join(root, 'node_modules', 'typescript', 'bin', 'tsc')], folder);
