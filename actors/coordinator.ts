@@ -15,7 +15,7 @@ import { OpenTickets } from './open-tickets.js';
 import { Pins } from './pins.js';
 import { Pulls } from './pulls.js';
 import { Rounds } from './rounds.js';
-import { Settings } from './settings.js';
+import { Settings, type SettingRequest } from './settings.js';
 import { StatusBlock } from './status.js';
 import { StateQueue } from './state-queue.js';
 import { StateCalls, type StateRequest } from './state-calls.js';
@@ -120,14 +120,13 @@ export class Coordinator implements Actor<ToCoordinator> {
   }
 
   #handle(from: Rank, message: ToCoordinator): void {
+    if (message.type === 'overdue') return; // Taken back from the engine by now, and watched.
     if (message.type === 'updated') {
       this.#rounds.updated(from, message);
     } else if (message.type === 'release') {
       this.#pins.release(from, message.pins);
     } else if (message.type === 'leave') {
       this.#leave(from, message);
-    } else if (message.type === 'overdue') {
-      // Taken back from the engine by now, and watched from now on.
     } else if (!this.#members.isLive(from)) {
       // Sent before its end and delivered after: the rounds have gone on without it.
       const late = this.#members.departed(from, message.type);
@@ -240,10 +239,7 @@ export class Coordinator implements Actor<ToCoordinator> {
   }
 
   /** Rank 0's setting counts; the n-th one of another device waits for the n-th of rank 0. */
-  #configure(
-    ticket: EntryTicket,
-    request: Request & { readonly type: 'setUpdater' | 'setOptimizer' | 'setCompression' },
-  ): void {
+  #configure(ticket: EntryTicket, request: SettingRequest): void {
     if (ticket.rank !== 0) {
       const outcome = this.#collective.follow(ticket);
       if (outcome !== 'held') this.#answer(ticket, outcome.failure);
@@ -283,6 +279,7 @@ export class Coordinator implements Actor<ToCoordinator> {
 
   #answer(ticket: EntryTicket, failure: Failure | undefined): void {
     if (!this.#open.delete(ticket)) return;
+    if (failure !== undefined) this.#pins.withdraw(ticket);
     this.#host.send(ticket.rank, ticket.answer(failure));
   }
 
@@ -301,8 +298,10 @@ export class Coordinator implements Actor<ToCoordinator> {
   #goOn(): void {
     do this.#rounds.resume();
     while (this.#runStateCalls());
-    this.#publish();
+    const trimmed = this.#updates.trim();
+    this.#lease?.touch(trimmed);
     if (this.#stateQueue.isEmpty) this.#lease?.grant();
+    this.#publish();
   }
 
   /** The engine needs something of the coordinator before it can go on. */

@@ -1,9 +1,11 @@
 import type { EngineDevice } from '../native/engine.js';
-import { headLength } from '../native/engine.js';
+import { headLength, viewWord } from '../native/engine.js';
 import type { Key } from '../src/core/keys.js';
 import { allocate } from '../src/core/memory.js';
 import {
   isRowSparse,
+  type PinnedTensor,
+  type Released,
   type Request,
   type StoredKey,
   type ToCoordinator,
@@ -12,10 +14,14 @@ import {
 } from '../src/core/protocol.js';
 import { sameShape, sizeOf } from '../src/core/shape.js';
 import type { TensorHandle } from '../src/core/tensor.js';
-import type { Direct } from './link.js';
+import { KnownBuffers } from './known-buffers.js';
+import type { Direct, Given } from './link.js';
 
 /** Requests over keys, which the engine may take. */
 type KeyRequest = Request & { readonly type: 'push' | 'pull' | 'pushpull' };
+
+/** What the engine is told of a request besides its words. */
+type Head = Pick<KeyRequest, 'id' | 'deadlineMs' | 'priority'>;
 
 type PushPull = KeyRequest & { readonly type: 'pushpull' };
 
@@ -43,8 +49,11 @@ export class DirectPath implements Direct {
   readonly #device: EngineDevice;
   readonly #bindings: Bindings;
   readonly #keys = new Map<Key, StoredKey>();
+  readonly #buffers: KnownBuffers;
   /** By the id of their pull. */
   readonly #fresh = new Map<number, readonly TensorHandle[]>();
+  /** How many views each pull of them asks for, by its id. */
+  readonly #viewing = new Map<number, number>();
   /** Lists of groups that were sent, and the words of those that were sent again. */
   readonly #seen = new WeakSet<readonly WireGroup[]>();
   readonly #known = new WeakMap<readonly WireGroup[], KnownCall>();
@@ -57,6 +66,7 @@ export class DirectPath implements Direct {
   constructor(device: EngineDevice, bindings: Bindings) {
     this.#device = device;
     this.#bindings = bindings;
+    this.#buffers = new KnownBuffers((buffer, isKnown) => device.setKnown(buffer, isKnown));
   }
 
   listen(onEnded: (ids: Float64Array, count: number) => void): void {
@@ -71,16 +81,24 @@ export class DirectPath implements Direct {
     this.#bindings.post();
     const orders = { heads: this.#heads, words: this.#words };
     const taken = this.#device.submit(orders, count, blocks ? Infinity : inlineBytes);
-    for (const { id } of batch.slice(taken, count) as Request[]) this.#fresh.delete(id);
+    for (const { id } of batch.slice(taken, count) as Request[]) {
+      this.#fresh.delete(id);
+      this.#viewing.delete(id);
+    }
     this.look();
     return taken;
   }
 
-  freshOf(id: number): readonly TensorHandle[] | undefined {
+  givenTo(id: number): Given | undefined {
+    const count = this.#viewing.size === 0 ? undefined : this.#viewing.get(id);
+    if (count !== undefined) {
+      this.#viewing.delete(id);
+      return this.#viewsOf(id, count);
+    }
     if (this.#fresh.size === 0) return undefined;
     const fresh = this.#fresh.get(id);
     this.#fresh.delete(id);
-    return fresh;
+    return fresh && { fresh };
   }
 
   /** Tells of what has ended. */
@@ -96,6 +114,12 @@ export class DirectPath implements Direct {
   wait(sliceMs: number): void {
     this.#device.wait(sliceMs);
     this.look();
+  }
+
+  /** The coordinator has made these views, after all that the engine has ended for this device. */
+  learnBuffers(views: readonly PinnedTensor[]): void {
+    this.look();
+    for (const view of views) this.#buffers.learn(view);
   }
 
   /** These keys exist from now on. */
@@ -119,6 +143,7 @@ export class DirectPath implements Direct {
 
   /** Writes a request as number `index` of a call of the engine; false for one that is not plain. */
   #encode(message: ToCoordinator, index: number): boolean {
+    if (message.type === 'release') return this.#encodeRelease(message, index);
     if (!isKeyRequest(message)) return false;
     const begin = this.#wordCount;
     const known = message.type === 'pushpull' ? this.#known.get(message.push) : undefined;
@@ -129,18 +154,54 @@ export class DirectPath implements Direct {
       this.#wordCount = begin;
       return false;
     }
-    if ((index + 1) * headLength > this.#heads.length) this.#heads = doubled(this.#heads);
-    const { id, deadlineMs, priority = 0 } = message;
     const keys = message.type === 'pull' ? message.pull : message.push;
-    const isDisjoint = keys.length === 1 || isKnown; // Else the engine looks.
+    // Else the engine looks.
+    const isDisjoint = keys.length === 1 || isKnown || message.type === 'push';
+    this.#writeHead(index, message, isDisjoint, begin);
+    if (!isKnown && message.type === 'pushpull') this.#learnWords(message, begin);
+    return true;
+  }
+
+  #writeHead(
+    index: number,
+    { id, deadlineMs, priority = 0 }: Head,
+    isDisjoint: boolean,
+    begin: number,
+  ): void {
+    if ((index + 1) * headLength > this.#heads.length) this.#heads = doubled(this.#heads);
     const at = index * headLength;
     this.#heads[at] = id;
     this.#heads[at + 1] = deadlineMs;
     this.#heads[at + 2] = priority;
     this.#heads[at + 3] = isDisjoint ? 1 : 0;
     this.#heads[at + 4] = this.#wordCount - begin;
-    if (!isKnown && message.type === 'pushpull') this.#learnWords(message, begin);
+  }
+
+  #encodeRelease({ pins }: Released, index: number): boolean {
+    const begin = this.#wordCount;
+    this.#makeRoom(2 * pins.length);
+    for (const pin of pins) {
+      const known = this.#buffers.find(pin);
+      if (known === undefined) {
+        this.#wordCount = begin;
+        return false;
+      }
+      this.#words[this.#wordCount++] = known.key;
+      this.#words[this.#wordCount++] = pin;
+    }
+    this.#writeHead(index, { id: 0, deadlineMs: 0 }, true, begin);
     return true;
+  }
+
+  /** What a pull that has ended was shown; undefined where the coordinator took it over. */
+  #viewsOf(id: number, count: number): Given | undefined {
+    const shown = new Float64Array(2 * count);
+    if (this.#device.takeShown(id, shown) === 0) return undefined;
+    const views = Array.from({ length: count }, (_, i): PinnedTensor => {
+      const [pin, version] = [shown[2 * i]!, shown[2 * i + 1]!];
+      return { ...this.#buffers.find(pin)!, version, pin };
+    });
+    return { views };
   }
 
   /** Keeps the words of a call whose groups come again: they are the same arrays then. */
@@ -152,24 +213,42 @@ export class DirectPath implements Direct {
   }
 
   #append(words: Int32Array): void {
-    const end = this.#wordCount + words.length;
-    while (end > this.#words.length) this.#words = doubled(this.#words);
+    this.#makeRoom(words.length);
     this.#words.set(words, this.#wordCount);
-    this.#wordCount = end;
+    this.#wordCount += words.length;
+  }
+
+  #makeRoom(count: number): void {
+    while (this.#wordCount + count > this.#words.length) this.#words = doubled(this.#words);
   }
 
   #encodeGroups(message: KeyRequest): boolean {
     if (message.type !== 'pull') {
       for (const group of message.push) if (!this.#encodePart(group, true)) return false;
       if (message.type === 'push') return true;
-    } else if (message.average === true || message.view === true) {
+    } else if (message.average === true) {
       return false;
+    } else if (message.view === true) {
+      return this.#encodeViews(message.id, message.pull);
     }
     const fresh: TensorHandle[] = [];
     for (const group of message.pull) {
       if (!this.#encodePart(this.#withOut(group, fresh), false)) return false;
     }
     if (fresh.length > 0) this.#fresh.set(message.id, fresh);
+    return true;
+  }
+
+  #encodeViews(id: number, groups: readonly WireGroup[]): boolean {
+    this.#makeRoom(3 * groups.length);
+    for (const { key } of groups) {
+      const stored = this.#keys.get(key);
+      if (stored === undefined) return false;
+      this.#words[this.#wordCount++] = stored.number;
+      this.#words[this.#wordCount++] = 0;
+      this.#words[this.#wordCount++] = viewWord;
+    }
+    this.#viewing.set(id, groups.length);
     return true;
   }
 
@@ -186,8 +265,7 @@ export class DirectPath implements Direct {
   #encodePart({ key, tensors }: WireGroup, isPush: boolean): boolean {
     const stored = this.#keys.get(key);
     if (stored === undefined) return false;
-    const end = this.#wordCount + tensors.length + 3;
-    while (end > this.#words.length) this.#words = doubled(this.#words);
+    this.#makeRoom(tensors.length + 3);
     const words = this.#words;
     let at = this.#wordCount;
     words[at++] = stored.number;

@@ -1,4 +1,5 @@
-import type { Access, Engine, OpenOrder } from '../native/engine.js';
+import type { Access, Engine, OpenOrder, StoredBuffer } from '../native/engine.js';
+import type { TensorData } from '../src/core/dtypes.js';
 import type { Rank, WireGroup, WireTensor } from '../src/core/protocol.js';
 import type { TensorHandle } from '../src/core/tensor.js';
 import type { Consistency } from '../src/core/types.js';
@@ -10,6 +11,7 @@ import type { KeyTable } from './key-table.js';
 import type { Members } from './members.js';
 import { scratchOf } from './optimizer-update.js';
 import type { Pins } from './pins.js';
+import { shownOf } from './pulls.js';
 import type { EntryGroup } from './rounds.js';
 import type { Rule } from './rule.js';
 import { Ticket } from './ticket.js';
@@ -47,8 +49,6 @@ export class EngineLease {
   readonly #touched = new Set<Entry>();
   /** What the engine goes by for the updates of a key. */
   readonly #hyperOf = new Map<Entry, KeyHyper>();
-  /** Keys that views kept from being written when the engine was told of them. */
-  readonly #pinned = new Set<Entry>();
   #rule: Rule | undefined;
   #isLeased = false;
 
@@ -80,15 +80,20 @@ export class EngineLease {
   recall(): readonly LeftOver[] {
     if (!this.#isLeased) return [];
     this.#isLeased = false;
-    const { tickets, made } = this.#engine.recall();
+    const { tickets, pins, made } = this.#engine.recall();
     const entries = this.#context.keys.entries();
-    for (let i = 0; i < made.length; i += 2) this.#advance(entries[made[i]!]!, made[i + 1]!);
+    for (const { key, rounds, hasMoved } of made) this.#advance(entries[key]!, rounds, hasMoved);
+    for (let at = 0; at < pins.length; at += 4) {
+      const [key, buffer, rank, count] = pins.subarray(at, at + 4);
+      const entry = entries[key!]!;
+      this.#context.pins.pin(rank!, entry, this.#bufferOf(entry, buffer!), count);
+    }
     return tickets.map((order) => this.#leftOver(order));
   }
 
   /** Leases the store to the engine, unless something waits for a key or needs the coordinator. */
   grant(): void {
-    const { keys, updates, members, consistency } = this.#context;
+    const { keys, updates, members, consistency, pins } = this.#context;
     if (this.#isLeased || !updates.isPlain) return;
     const { rule } = updates;
     if (consistency !== 'async' && members.fatal().length > 0) return;
@@ -98,17 +103,26 @@ export class EngineLease {
       this.#hyper.begin(rule.kind === 'optimizer' ? rule : undefined);
       this.touch(keys.entries());
     }
-    this.touch(this.#pinned);
-    this.#pinned.clear();
     for (const entry of this.#touched) this.#publish(entry);
     this.#touched.clear();
-    this.#engine.lease(members.live());
+    const held = pins.takeHeld();
+    this.#engine.lease(
+      members.live(),
+      held.flatMap(({ entry, buffer, rank, count }) => [entry.order, buffer, rank, count]),
+    );
     this.#isLeased = true;
   }
 
-  /** The engine has made `made` versions of a key. */
-  #advance(entry: Entry, made: number): void {
+  /** The buffer of a key that has this number. */
+  #bufferOf({ stored, spare }: Entry, number: number): TensorData {
+    const isStored = this.#context.pins.numberOf(stored) === number;
+    return isStored || spare === undefined ? stored : spare;
+  }
+
+  /** The engine has made `made` versions of a key; `hasMoved`: it is in its other buffer now. */
+  #advance(entry: Entry, made: number, hasMoved: boolean): void {
     entry.version += made;
+    if (hasMoved) [entry.stored, entry.spare] = [entry.spare!, entry.stored];
     const hyper = this.#hyperOf.get(entry);
     if (hyper === undefined) return;
     entry.count += made;
@@ -116,20 +130,25 @@ export class EngineLease {
   }
 
   #publish(entry: Entry): void {
-    const access = this.#accessOf(entry);
-    this.#engine.setPlan(entry.order, entry.stored, entry.like.dtype, access);
+    const { order: key, like, version, stored, spare } = entry;
+    const { pins } = this.#context;
+    const numbered = (data: TensorData): StoredBuffer => ({ data, number: pins.numberOf(data) });
+    this.#engine.setPlan({
+      key,
+      dtype: like.dtype,
+      version,
+      stored: numbered(stored),
+      other: spare && numbered(spare),
+      access: this.#accessOf(entry),
+    });
     const { consistency, closing } = this.#context;
-    if (consistency === 'ssp') this.#engine.setClocks(entry.order, closing.clocksOf(entry));
+    if (consistency === 'ssp') this.#engine.setClocks(key, closing.clocksOf(entry));
   }
 
   #accessOf(entry: Entry): Access {
-    const { updates, pins } = this.#context;
+    const { updates } = this.#context;
     this.#hyperOf.delete(entry);
     if (entry.rows !== undefined) return { kind: 'none' };
-    if (pins.isPinned(entry.stored)) {
-      this.#pinned.add(entry);
-      return { kind: 'read' };
-    }
     const { rule } = updates;
     if (rule.kind !== 'optimizer') {
       return { kind: entry.setting === rule.setting ? 'assign' : 'read' };
@@ -148,14 +167,44 @@ export class EngineLease {
     };
   }
 
-  #leftOver({ rank, id, deadlineMs, type, priority, ...words }: OpenOrder): LeftOver {
-    const push = this.#groups(rank, words.push);
-    const pull = this.#groups(rank, words.pull) as readonly EntryGroup<TensorHandle>[];
+  #leftOver(order: OpenOrder): LeftOver {
+    const { rank, id, deadlineMs, type, priority, views } = order;
+    const push = this.#groups(rank, order.push);
+    const pull = [
+      ...(this.#groups(rank, order.pull) as readonly EntryGroup<TensorHandle>[]),
+      ...this.#openViews(views),
+    ];
     const toWire = <Wire extends WireTensor>(
       groups: readonly EntryGroup<Wire>[],
     ): WireGroup<Wire>[] => groups.map(({ entry: { key }, tensors }) => ({ key, tensors }));
-    const request = { type, id, deadlineMs, priority, push: toWire(push), pull: toWire(pull) };
-    return { ticket: new Ticket<Entry>(rank, request), push, pull };
+    const view = views.length > 0;
+    const words = { push: toWire(push), pull: toWire(pull) };
+    const ticket = new Ticket<Entry>(rank, { type, id, deadlineMs, priority, view, ...words });
+    this.#eachView(views, (entry, index, buffer, version) => {
+      if (buffer < 0) return;
+      const { pins } = this.#context;
+      ticket.views[index] = shownOf(entry, this.#bufferOf(entry, buffer), version, pins);
+    });
+    return { ticket, push, pull };
+  }
+
+  #openViews(views: Float64Array): EntryGroup<TensorHandle>[] {
+    const open: EntryGroup<TensorHandle>[] = [];
+    this.#eachView(views, (entry, index, buffer) => {
+      if (buffer < 0) open.push({ entry, tensors: [], index });
+    });
+    return open;
+  }
+
+  /** Calls `see` with each view of an order: its key, place, buffer and version. */
+  #eachView(
+    views: Float64Array,
+    see: (entry: Entry, index: number, buffer: number, version: number) => void,
+  ): void {
+    const entries = this.#context.keys.entries();
+    for (let at = 0; at < views.length; at += 3) {
+      see(entries[views[at]!]!, at / 3, views[at + 1]!, views[at + 2]!);
+    }
   }
 
   #groups(rank: Rank, words: Int32Array): EntryGroup[] {

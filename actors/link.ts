@@ -1,4 +1,9 @@
-import type { FromCoordinator, Request, ToCoordinator } from '../src/core/protocol.js';
+import type {
+  FromCoordinator,
+  PinnedTensor,
+  Request,
+  ToCoordinator,
+} from '../src/core/protocol.js';
 import type { TensorHandle } from '../src/core/tensor.js';
 
 /** The way from one device to its coordinator and back, in batches, in order. */
@@ -17,6 +22,12 @@ export interface Link {
   readonly direct?: Direct | undefined;
 }
 
+/** What comes with the answer of a request. */
+export interface Given {
+  readonly fresh?: readonly TensorHandle[];
+  readonly views?: readonly PinnedTensor[];
+}
+
 /** The way past the coordinator: whoever comes last does the work. */
 export interface Direct {
   /**
@@ -26,6 +37,6 @@ export interface Direct {
   submit(batch: readonly ToCoordinator[], blocks: boolean): number;
   /** `onEnded` is called with what `submit` took in and has ended well. */
   listen(onEnded: (ids: Float64Array, count: number) => void): void;
-  /** The fresh tensors of a pull that was taken in; forgets them. */
-  freshOf(id: Request['id']): readonly TensorHandle[] | undefined;
+  /** What a pull that was taken in has got besides its outs; forgets it. */
+  givenTo(id: Request['id']): Given | undefined;
 }

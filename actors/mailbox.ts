@@ -56,6 +56,8 @@ export class Mailbox {
   /** Requests without a place, oldest first. */
   #queue: Waiting[] = [];
   #outbox: ToCoordinator[] = [];
+  /** The last of these messages; while it is the last in the outbox, more can be added. */
+  #released: (Released & { readonly pins: number[] }) | undefined;
   #lastId = 0;
   #heardMs = 0;
   #closed: KVStoreError | undefined;
@@ -125,9 +127,15 @@ export class Mailbox {
     else this.#queue.push(waiting);
   }
 
-  /** Sends what has no answer; nothing once the mailbox is closed. */
-  tell(message: Released): void {
-    if (!this.#closed) this.#post(message);
+  /** Tells of views that are no longer held, one by one or many; nothing once the mailbox is closed. */
+  release(pins: readonly number[]): void {
+    if (this.#closed) return;
+    if (this.#released !== undefined && this.#released === this.#outbox.at(-1)) {
+      this.#released.pins.push(...pins);
+      return;
+    }
+    this.#released = { type: 'release', pins: [...pins] };
+    this.#post(this.#released);
   }
 
   /** Rejects all that is unanswered, and every later request, with `error`. */
@@ -201,8 +209,8 @@ export class Mailbox {
   }
 
   #finish(message: Done): void {
-    const fresh = this.#link.direct?.freshOf(message.id);
-    this.#take(message.id)?.resolve(fresh === undefined ? message : { ...message, fresh });
+    const given = this.#link.direct?.givenTo(message.id);
+    this.#take(message.id)?.resolve(given === undefined ? message : { ...message, ...given });
   }
 
   #update(update: Update): void {

@@ -62,7 +62,7 @@ function planeOn(mailbox: Mailbox, end: () => Promise<void>): Plane {
   return {
     request: (body) => mailbox.request(body),
     requestSync: (body) => mailbox.requestSync(body),
-    release: (pins) => mailbox.tell({ type: 'release', pins }),
+    release: (pins) => mailbox.release(pins),
     get inFlight() {
       return mailbox.inFlight;
     },

@@ -21,7 +21,10 @@ export function portLink({ port, engine, rank, status }: CoordinatorAddress): Li
   let direct: DirectPath | undefined;
   let onBatch: (batch: readonly FromCoordinator[]) => void = () => undefined;
   const hear = (batch: readonly FromCoordinator[]): void => {
-    for (const each of batch) if (each.type === 'keys') direct?.learn(each.keys);
+    for (const each of batch) {
+      if (each.type === 'keys') direct?.learn(each.keys);
+      else if (each.type === 'done' && each.views !== undefined) direct?.learnBuffers(each.views);
+    }
     onBatch(batch);
   };
   const binder = new Binder(

@@ -3,6 +3,7 @@ import { toFailure, type Failure } from '../src/core/errors.js';
 import { setNumbers } from '../src/core/int64.js';
 import { allocate } from '../src/core/memory.js';
 import { sizeOf } from '../src/core/shape.js';
+import type { PinnedTensor } from '../src/core/protocol.js';
 import type { TensorHandle } from '../src/core/tensor.js';
 import type { Kernels } from '../native/kernels.js';
 import type { Entry, PullPart } from './entry.js';
@@ -36,9 +37,8 @@ export class Pulls {
   }
 
   #view(entry: Entry, { ticket, freshIndex }: PullPart): void {
-    const { stored, version } = entry;
-    const pin = this.#pins.pin(ticket.rank, stored);
-    ticket.views[freshIndex] = { tensor: entry.handleOn(stored), version, pin };
+    ticket.views[freshIndex] = shownOf(entry, entry.stored, entry.version, this.#pins);
+    this.#pins.pin(ticket.rank, entry, entry.stored);
   }
 
   /** Writes some rows to the outs, or to a fresh row-sparse tensor. */
@@ -97,6 +97,17 @@ export class Pulls {
       this.#kernels.scatterRows(rows, ids, out.data, rowBytes);
     }
   }
+}
+
+/** What a device is told of a view on `data`, a buffer of `entry`. */
+export function shownOf(entry: Entry, data: TensorData, version: number, pins: Pins): PinnedTensor {
+  const { stored, spare, order } = entry;
+  const pin = pins.numberOf(data);
+  const tensor = entry.handleOn(data);
+  const another = data === stored ? spare : stored;
+  if (another === undefined) return { key: order, tensor, version, pin };
+  const other = { tensor: entry.handleOn(another), pin: pins.numberOf(another) };
+  return { key: order, tensor, version, pin, other };
 }
 
 type RowIds = NonNullable<PullPart['rowIds']>;

@@ -39,6 +39,8 @@ export interface RoundsContext {
 export interface EntryGroup<Wire extends WireTensor = WireTensor> {
   readonly entry: Entry;
   readonly tensors: readonly Wire[];
+  /** Its place among the groups of the request, where some have ended already. */
+  readonly index?: number;
 }
 
 /**
@@ -69,7 +71,8 @@ export class Rounds {
       ticket.addPush(entry);
       entry.enqueue({ kind: 'push', ticket, ...pushedValues(tensors, this.#context.updates) });
     }
-    pull.forEach(({ entry, tensors }, freshIndex) => {
+    pull.forEach(({ entry, tensors, index }, position) => {
+      const freshIndex = index ?? position;
       ticket.addPull(entry);
       const { request } = ticket;
       const average = request.type === 'pull' && request.average === true;

@@ -9,6 +9,9 @@ import type { RuleKind } from './rule.js';
 /** A request that sets how new versions are made. */
 type RuleRequest = Request & { readonly type: 'setUpdater' | 'setOptimizer' };
 
+/** Any request that is a setting. */
+export type SettingRequest = RuleRequest | (Request & { readonly type: 'setCompression' });
+
 /** What settings need of the coordinator around them. */
 interface SettingsContext {
   readonly host: Pick<CoordinatorHost, 'loadModule'>;

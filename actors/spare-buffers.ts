@@ -9,6 +9,8 @@ export class SpareBuffers {
   readonly #kernels: Kernels;
   readonly #pins: Pins;
   readonly #workspace: Workspace;
+  /** Entries that may have one. */
+  readonly #spared = new Set<Entry>();
 
   constructor(kernels: Kernels, pins: Pins, workspace: Workspace) {
     this.#kernels = kernels;
@@ -16,10 +18,17 @@ export class SpareBuffers {
     this.#workspace = workspace;
   }
 
-  /** Makes one, unless `entry` has one or is stored row-sparse. Throws `memory_limit`. */
+  /**
+   * Makes one, unless `entry` has one that may be written or is stored row-sparse. Throws
+   * `memory_limit`.
+   */
   prepare(entry: Entry): void {
     if (entry.rows !== undefined) return;
-    entry.spare ??= this.#workspace.reserve(bufferOf(entry, 'the update buffer'));
+    if (entry.spare !== undefined && !this.#pins.isPinned(entry.spare)) return;
+    const spare = this.#workspace.reserve(bufferOf(entry, 'the update buffer'));
+    this.release(entry);
+    entry.spare = spare;
+    this.#spared.add(entry);
   }
 
   /** Whether views hold the stored tensor, so that it must not be written. */
@@ -29,25 +38,46 @@ export class SpareBuffers {
 
   /** Moves a stored tensor that views hold to another buffer, so that it may be written. */
   detach(entry: Entry): void {
-    if (!this.isPinned(entry)) return;
+    if (!this.isPinned(entry)) return this.trim(entry);
     this.prepare(entry);
     this.#kernels.copy(entry.stored, [entry.spare!]);
     this.swap(entry);
   }
 
-  /** The spare buffer becomes the stored tensor, and the other way round unless views hold it. */
+  /** The spare buffer becomes the stored tensor, and the other way round. */
   swap(entry: Entry): void {
     const { stored } = entry;
-    const isPinned = this.isPinned(entry);
     entry.stored = entry.spare!;
-    if (isPinned) this.#pins.orphan(stored);
-    entry.spare = isPinned ? undefined : stored;
+    entry.spare = stored;
   }
 
-  /** Gives the spare buffer up. */
+  /** Gives the spare buffer up; views may still hold it. */
   release(entry: Entry): void {
-    if (entry.spare !== undefined) this.#workspace.release(entry.spare);
+    const { spare } = entry;
     entry.spare = undefined;
+    if (spare === undefined) return;
+    if (this.#pins.isPinned(spare)) this.#pins.orphan(spare);
+    else this.#workspace.release(spare);
+  }
+
+  /** Gives the spare buffer up where nothing but views could need it, and none does. */
+  trim(entry: Entry): void {
+    if (entry.spare === undefined || entry.pending !== undefined || this.isPinned(entry)) return;
+    if (!this.#pins.isPinned(entry.spare)) this.release(entry);
+  }
+
+  /** As `trim`, of all entries. Returns those that have given one up. */
+  trimAll(): Entry[] {
+    const trimmed: Entry[] = [];
+    if (!this.#pins.takeFreed()) return trimmed;
+    for (const entry of this.#spared) {
+      const { spare } = entry;
+      this.trim(entry);
+      if (entry.spare !== undefined) continue;
+      this.#spared.delete(entry);
+      if (spare !== undefined) trimmed.push(entry);
+    }
+    return trimmed;
   }
 }
 

@@ -2,11 +2,7 @@ import { dtypeInfo, type TensorData } from '../src/core/dtypes.js';
 import { fromFailure, KVStoreError, toFailure, type Failure } from '../src/core/errors.js';
 import type { MemoryBudget } from '../src/core/memory.js';
 import { customOf } from '../src/core/optimizers/custom.js';
-import {
-  changeOptions,
-  type CommonOptions,
-  type Counters,
-} from '../src/core/optimizers/optimizer.js';
+import { changeOptions, type CommonOptions } from '../src/core/optimizers/optimizer.js';
 import { isRowSparse, type CoordinatorOptions, type WireTensor } from '../src/core/protocol.js';
 import { sizeOf, type Shape } from '../src/core/shape.js';
 import { Tensor, type TensorHandle } from '../src/core/tensor.js';
@@ -242,6 +238,11 @@ export class UpdateRule {
     if (rows === undefined) entry.spare = undefined;
   }
 
+  /** Gives up the second buffers that no view needs any more. Returns the keys that had them. */
+  trim(): Entry[] {
+    return this.isPlain ? this.#spares.trimAll() : [];
+  }
+
   /** What a pull of the average reads. Throws `bad_argument` where there is none. */
   averageOf(entry: Entry): TensorData {
     return this.#optimizers.averageOf(entry, this.#rule);
@@ -256,7 +257,7 @@ export class UpdateRule {
     const aside = this.#guard.watches(entry) || this.#spares.isPinned(entry);
     if (aside) this.#spares.prepare(entry);
     this.#sumInto(entry, values, aside ? entry.spare! : entry.stored);
-    if (!aside) return;
+    if (!aside) return this.#spares.trim(entry);
     this.#guard.check(entry, entry.spare!);
     this.#spares.swap(entry);
   }
@@ -370,8 +371,6 @@ interface UpdateContext {
 type DenseLike = Pick<TensorHandle, 'dtype' | 'shape'>;
 
 /** What an optimizer remembers of a key. */
-interface KeyState {
+type KeyState = Readonly<Pick<Entry, 'count' | 'counters'>> & {
   readonly slots: ReadonlyMap<string, TensorData>;
-  readonly count: number;
-  readonly counters: Counters;
-}
+};

@@ -82,9 +82,13 @@ export interface AddonEngine {
   setPlan(
     engine: OwnedEngine,
     key: number,
+    version: number,
+    stored: DenseArray,
+    storedNumber: number,
+    other: DenseArray | undefined,
+    otherNumber: number,
     access: number,
     dtype: number,
-    stored: DenseArray,
     rule?: number,
     slots?: readonly DenseArray[],
     master?: DenseArray,
@@ -102,13 +106,14 @@ export interface AddonEngine {
     width: number,
     values: Float64Array,
   ): void;
-  lease(engine: OwnedEngine, live: readonly number[]): void;
+  lease(engine: OwnedEngine, live: readonly number[], pins: Int32Array): void;
   recall(engine: OwnedEngine): Recalled;
   callDevice(engine: OwnedEngine, rank: number): void;
   attach(number: number, rank: number, heard: () => void): AttachedDevice | undefined;
   detach(device: AttachedDevice): void;
   bind(device: AttachedDevice, number: number, elements: DenseArray, dtype: number): void;
   unbind(device: AttachedDevice, numbers: readonly number[]): void;
+  setKnown(device: AttachedDevice, buffer: number, isKnown: boolean): void;
   submit(
     device: AttachedDevice,
     heads: Float64Array,
@@ -118,6 +123,7 @@ export interface AddonEngine {
   ): number;
   isDisjoint(device: AttachedDevice, words: Int32Array): boolean;
   takeEnded(device: AttachedDevice, ids: Float64Array): number;
+  takeShown(device: AttachedDevice, id: number, shown: Float64Array): number;
   wait(device: AttachedDevice, sliceMs: number): void;
 }
 
@@ -137,14 +143,22 @@ export interface OpenOrder {
   /** For each key: its number, how many tensors, their numbers. */
   readonly push: Int32Array;
   readonly pull: Int32Array;
+  /** For each view it asks for: the key, then buffer and version, or -1 and 0 while it is open. */
+  readonly views: Float64Array;
 }
 
 /** What came of a lease. */
 export interface Recalled {
   /** Open requests, those of a rank in order. */
   readonly tickets: readonly OpenOrder[];
-  /** Key and number of rounds, alternately, of keys with new versions. */
-  readonly made: readonly number[];
+  /** Four numbers for each buffer and rank with pins: key, buffer, rank, how many. */
+  readonly pins: Int32Array;
+  /** Keys with new versions, and whether they are in their other buffer now. */
+  readonly made: readonly {
+    readonly key: number;
+    readonly rounds: number;
+    readonly hasMoved: boolean;
+  }[];
 }
 
 /** The addon, or why there is none in one sentence. */

@@ -50,17 +50,38 @@ export interface HyperRows {
   readonly values: Float64Array;
 }
 
+/** A buffer for the stored tensor of a key, and the number that views know it by. */
+export interface StoredBuffer {
+  readonly data: TensorData;
+  readonly number: number;
+}
+
+/** What the engine is told of a key. */
+export interface KeyPlan {
+  /** Position among the store's keys, from 0. */
+  readonly key: number;
+  readonly dtype: DType;
+  readonly version: number;
+  readonly stored: StoredBuffer;
+  /** Where the next version goes while views hold `stored`. */
+  readonly other: StoredBuffer | undefined;
+  readonly access: Access;
+}
+
 /** An engine, as its coordinator holds it. */
 export interface Engine {
   /** How other threads find it, see `attachDevice`. */
   readonly number: number;
-  /** What may be done to a key. Keys count from 0. Only while the store is not leased. */
-  setPlan(key: number, stored: TensorData, dtype: DType, access: Access): void;
+  /** What may be done to a key. Only while the store is not leased. */
+  setPlan(plan: KeyPlan): void;
   /** Where the pushes of each rank on a key that have ended are counted, with `ssp`. */
   setClocks(key: number, clocks: Float64Array): void;
   setHyper(table: number, rows: HyperRows): void;
-  /** Leaves the store to the engine: a round takes a push of each of `live`. */
-  lease(live: readonly number[]): void;
+  /**
+   * Leaves the store to the engine, with pins as in `Recalled`: a round takes a push of each of
+   * `live`.
+   */
+  lease(live: readonly number[], pins: readonly number[]): void;
   /** Takes the store back, once what is running has ended. */
   recall(): Recalled;
   /** Ends the wait of a device: there is a message for it. */
@@ -73,7 +94,10 @@ export interface Engine {
 export interface Orders {
   /** Five numbers each: id, deadline in ms, priority, 1 if it is disjoint, how many words. */
   readonly heads: Float64Array;
-  /** For each key of each request: its number, how many values, their numbers; then of the outs. */
+  /**
+   * For each key of each request: its number, how many values, their numbers; then of the outs, or
+   * `viewWord`. Of a release, whose id is 0: key and buffer for each pin.
+   */
   readonly words: Int32Array;
 }
 
@@ -82,6 +106,8 @@ export interface EngineDevice {
   /** Makes a tensor known by a number. */
   bind(number: number, elements: TensorData, dtype: DType): void;
   unbind(numbers: readonly number[]): void;
+  /** Whether views can be made of a buffer here. */
+  setKnown(buffer: number, isKnown: boolean): void;
   /**
    * Takes requests in, up to the first that is not plain; returns how many. Does small work at once,
    * until it has moved `inlineBytes`; infinity: all of it. To be followed by `takeEnded`.
@@ -91,6 +117,8 @@ export interface EngineDevice {
   isDisjoint(words: Int32Array): boolean;
   /** Writes the ids of requests that have ended to `ids`; returns how many. */
   takeEnded(ids: Float64Array): number;
+  /** Writes buffer and version of each view that a request has got to `shown`; returns how many. */
+  takeShown(id: number, shown: Float64Array): number;
   /** Blocks, and helps, until a request has ended, `call` was called, or `sliceMs` have passed. */
   wait(sliceMs: number): void;
   detach(): void;
@@ -98,6 +126,9 @@ export interface EngineDevice {
 
 /** Numbers of a head. */
 export const headLength = 5;
+
+/** In place of a number of outs: a view is asked for. */
+export const viewWord = -1;
 
 /** When a round closes, see actors/closing.ts. */
 export interface Pace {
@@ -131,8 +162,9 @@ export function createEngine(
   const rules = new Map(steps.map((name, i) => [name, i]));
   return {
     number: native.number(held),
-    setPlan(key, stored, dtype, access) {
-      const common = [key, accessCodes[access.kind], codeOf(dtype), stored] as const;
+    setPlan({ key, dtype, version, stored, other, access }) {
+      const buffers = [stored.data, stored.number, other?.data, other?.number ?? -1] as const;
+      const common = [key, version, ...buffers, accessCodes[access.kind], codeOf(dtype)] as const;
       if (access.kind !== 'step') return native.setPlan(held, ...common);
       const { rule, slots, master, average, scratchLength, table, count } = access;
       const number = rules.get(rule);
@@ -144,7 +176,7 @@ export function createEngine(
       assert(values.length >= width, 'a table of hyper-parameters has a row');
       native.setHyper(held, table, first, isSteady, width, values);
     },
-    lease: (live) => native.lease(held, live),
+    lease: (live, pins) => native.lease(held, live, Int32Array.from(pins)),
     recall: () => native.recall(held),
     call: (rank) => native.callDevice(held, rank),
     close: () => native.close(held),
@@ -167,10 +199,12 @@ export function attachDevice(
   return {
     bind: (number, elements, dtype) => native.bind(held, number, elements, codeOf(dtype)),
     unbind: (numbers) => native.unbind(held, numbers),
+    setKnown: (buffer, isKnown) => native.setKnown(held, buffer, isKnown),
     submit: ({ heads, words }, count, inlineBytes) =>
       native.submit(held, heads, words, count, inlineBytes),
     isDisjoint: (words) => native.isDisjoint(held, words),
     takeEnded: (ids) => native.takeEnded(held, ids),
+    takeShown: (id, shown) => native.takeShown(held, id, shown),
     wait: (sliceMs) => native.wait(held, sliceMs),
     detach: () => native.detach(held),
   };

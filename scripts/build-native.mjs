@@ -6,7 +6,15 @@
 //
 // TENSORKV_NATIVE=require turns a failed build into exit code 1.
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
@@ -15,6 +23,7 @@ import { parseArgs } from 'node:util';
 const root = join(import.meta.dirname, '..');
 const source = join(root, 'native');
 const buildFolder = join(root, 'build');
+const cacheFile = join(buildFolder, 'CMakeCache.txt');
 const addon = join(buildFolder, 'Release', 'tensorkv.node');
 const jobs = String(Math.min(availableParallelism(), 8));
 
@@ -62,19 +71,26 @@ async function configure() {
 
 async function build() {
   const compile = ['cmake', '--build', buildFolder, '--config', 'Release', '--parallel', jobs];
-  if (existsSync(join(buildFolder, 'CMakeCache.txt'))) {
+  if (isConfigured()) {
     // Once configured, CMake itself sees what changed.
     try {
       run(compile);
       return;
     } catch {
-      // A moved folder or another compiler spoils the cache: once more from nothing.
-      rmSync(join(buildFolder, 'CMakeCache.txt'));
-      rmSync(join(buildFolder, 'CMakeFiles'), { recursive: true, force: true });
+      // Another compiler spoils the cache: once more from nothing.
     }
   }
+  rmSync(cacheFile, { force: true });
+  rmSync(join(buildFolder, 'CMakeFiles'), { recursive: true, force: true });
   await configure();
   run(compile);
+}
+
+/** Whether the cache is of this folder: that of a copied clone would build the sources it came from. */
+function isConfigured() {
+  if (!existsSync(cacheFile)) return false;
+  const home = /^CMAKE_HOME_DIRECTORY:INTERNAL=(.*)$/m.exec(readFileSync(cacheFile, 'utf8'));
+  return home?.[1] === source;
 }
 
 function copyToPrebuilds() {
@@ -132,7 +148,7 @@ function testUnder(sanitizers) {
   try {
     run(['cmake', '-S', source, '-B', folder, ...options, `-DTENSORKV_SANITIZE=${sanitizers}`]);
     run(['cmake', '--build', folder, '--parallel', jobs]);
-    const output = run([join(folder, 'tensorkv_tests')]);
+    const output = run(['timeout', '300', join(folder, 'tensorkv_tests')]);
     console.log(`${sanitizers}: ${output.trim()}`);
   } catch (error) {
     if (!(error instanceof BuildError)) throw error;

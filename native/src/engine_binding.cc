@@ -147,6 +147,9 @@ T& The(const Napi::CallbackInfo& info) {
 
 double NumberOf(const Napi::Value& value) { return value.As<Napi::Number>().DoubleValue(); }
 uint32_t IndexOf(const Napi::Value& value) { return value.As<Napi::Number>().Uint32Value(); }
+engine::BufferId NumberedBuffer(const Napi::Value& value) {
+  return value.As<Napi::Number>().Int32Value();
+}
 
 void* AddressOf(Napi::Env env, const Napi::Value& value) {
   return value.IsUndefined() ? nullptr : ViewOf(env, value).data;
@@ -182,27 +185,32 @@ Napi::Value EngineNumber(const Napi::CallbackInfo& info) {
 // closeEngine(engine)
 void CloseEngine(const Napi::CallbackInfo& info) { The<Owned>(info).Close(); }
 
-// setPlan(engine, key, access, dtype, stored, rule, slots, master, average, scratchLength, hyper,
-//         count)
+// setPlan(engine, key, version, stored, storedNumber, other, otherNumber, access, dtype, rule,
+// slots,
+//         master, average, scratchLength, hyper, count)
 void SetPlan(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  const View stored = ViewOf(env, info[4]);
+  const View stored = ViewOf(env, info[3]);
   engine::Plan plan;
-  plan.access = static_cast<engine::Access>(IndexOf(info[2]));
-  plan.dtype = static_cast<Dtype>(IndexOf(info[3]));
+  plan.access = static_cast<engine::Access>(IndexOf(info[7]));
+  plan.dtype = static_cast<Dtype>(IndexOf(info[8]));
   plan.length = stored.length;
-  plan.stored = stored.data;
+  plan.buffers[0] = stored.data;
+  plan.buffers[1] = AddressOf(env, info[5]);
   if (plan.access == engine::Access::kStep) {
-    const Addresses slots(env, info[6]);
-    plan.step = &The<Owned>(info).engine().kernels().steps[IndexOf(info[5])];
+    const Addresses slots(env, info[10]);
+    plan.step = &The<Owned>(info).engine().kernels().steps[IndexOf(info[9])];
     plan.slots.assign(slots.data(), slots.data() + slots.size());
-    plan.master = AddressOf(env, info[7]);
-    plan.average = AddressOf(env, info[8]);
-    plan.scratch_length = static_cast<size_t>(NumberOf(info[9]));
-    plan.hyper = IndexOf(info[10]);
-    plan.count = NumberOf(info[11]);
+    plan.master = AddressOf(env, info[11]);
+    plan.average = AddressOf(env, info[12]);
+    plan.scratch_length = static_cast<size_t>(NumberOf(info[13]));
+    plan.hyper = IndexOf(info[14]);
+    plan.count = NumberOf(info[15]);
   }
-  The<Owned>(info).engine().SetPlan(IndexOf(info[1]), std::move(plan));
+  const engine::BufferId other =
+      plan.buffers[1] == nullptr ? engine::kNoBuffer : NumberedBuffer(info[6]);
+  The<Owned>(info).engine().SetPlan(IndexOf(info[1]), std::move(plan), NumberedBuffer(info[4]),
+                                    other, NumberOf(info[2]));
 }
 
 // setClocks(engine, key, clocks: Float64Array)
@@ -222,28 +230,57 @@ void SetHyper(const Napi::CallbackInfo& info) {
                                       .values = {data, data + values.length}});
 }
 
-// lease(engine, live: number[])
+// Numbers of a pin: key, buffer, rank, how many.
+constexpr size_t kPinLength = 4;
+
+// lease(engine, live: number[], pins: Int32Array)
 void Lease(const Napi::CallbackInfo& info) {
   const Napi::Array list = info[1].As<Napi::Array>();
   std::vector<engine::Rank> live(list.Length());
   for (uint32_t i = 0; i < live.size(); ++i) live[i] = IndexOf(list.Get(i));
-  The<Owned>(info).engine().Lease(live);
+  const View view = ViewOf(info.Env(), info[2]);
+  const auto* words = static_cast<const int32_t*>(view.data);
+  std::vector<engine::Pin> pins;
+  for (size_t at = 0; at + kPinLength <= view.length; at += kPinLength, words += kPinLength) {
+    pins.push_back({.key = static_cast<engine::KeyId>(words[0]),
+                    .buffer = words[1],
+                    .rank = static_cast<engine::Rank>(words[2]),
+                    .count = static_cast<uint32_t>(words[3])});
+  }
+  The<Owned>(info).engine().Lease(live, pins);
+}
+
+template <typename Array, typename T>
+Napi::Value ArrayOf(Napi::Env env, const std::vector<T>& numbers) {
+  auto array = Array::New(env, numbers.size());
+  std::copy(numbers.begin(), numbers.end(), array.Data());
+  return array;
+}
+
+// The views of a ticket: key, buffer and version for each; no buffer where it is still open.
+Napi::Value ViewsOf(Napi::Env env, const engine::Ticket& ticket) {
+  std::vector<double> views;
+  for (const engine::Part& part : ticket.parts) {
+    if (!part.is_view) continue;
+    const engine::Shown& shown = ticket.shown[part.first];
+    views.insert(views.end(),
+                 {static_cast<double>(part.key), static_cast<double>(shown.buffer), shown.version});
+  }
+  return ArrayOf<Napi::Float64Array>(env, views);
 }
 
 // The words of a ticket's open parts, of one kind: key, count, numbers, for each.
 Napi::Value WordsOf(Napi::Env env, const engine::Ticket& ticket, bool pushes) {
   std::vector<int32_t> words;
   for (const engine::Part& part : ticket.parts) {
-    if (part.is_push != pushes || part.has_ended) continue;
+    if (part.is_push != pushes || part.is_view || part.has_ended) continue;
     words.push_back(static_cast<int32_t>(part.key));
     words.push_back(static_cast<int32_t>(part.count));
     for (uint32_t i = 0; i < part.count; ++i) {
       words.push_back(ticket.tensors[part.first + i].number);
     }
   }
-  auto array = Napi::Int32Array::New(env, words.size());
-  std::copy(words.begin(), words.end(), array.Data());
-  return array;
+  return ArrayOf<Napi::Int32Array>(env, words);
 }
 
 // What kind of request a ticket was, its parts that have ended included.
@@ -253,10 +290,11 @@ const char* TypeOf(const engine::Ticket& ticket) {
   return pushes && pulls ? "pushpull" : pushes ? "push" : "pull";
 }
 
-// recall(engine): { tickets, made }
+// recall(engine): { tickets, pins, made }
 Napi::Value Recall(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const Napi::Array tickets = Napi::Array::New(env);
+  std::vector<int32_t> pins;
   const Napi::Array made = Napi::Array::New(env);
   The<Owned>(info).engine().Recall(
       [&](const engine::Ticket& ticket) {
@@ -268,14 +306,23 @@ Napi::Value Recall(const Napi::CallbackInfo& info) {
         each.Set("type", TypeOf(ticket));
         each.Set("push", WordsOf(env, ticket, true));
         each.Set("pull", WordsOf(env, ticket, false));
+        each.Set("views", ViewsOf(env, ticket));
         tickets.Set(tickets.Length(), each);
       },
-      [&](engine::KeyId key, uint32_t rounds) {
-        made.Set(made.Length(), static_cast<double>(key));
-        made.Set(made.Length(), static_cast<double>(rounds));
+      [&](const engine::Pin& pin) {
+        pins.insert(pins.end(), {static_cast<int32_t>(pin.key), pin.buffer,
+                                 static_cast<int32_t>(pin.rank), static_cast<int32_t>(pin.count)});
+      },
+      [&](engine::KeyId key, const engine::Made& each) {
+        const Napi::Object one = Napi::Object::New(env);
+        one.Set("key", static_cast<double>(key));
+        one.Set("rounds", static_cast<double>(each.rounds));
+        one.Set("hasMoved", each.has_moved);
+        made.Set(made.Length(), one);
       });
   const Napi::Object recalled = Napi::Object::New(env);
   recalled.Set("tickets", tickets);
+  recalled.Set("pins", ArrayOf<Napi::Int32Array>(env, pins));
   recalled.Set("made", made);
   return recalled;
 }
@@ -318,6 +365,15 @@ void Unbind(const Napi::CallbackInfo& info) {
   for (uint32_t i = 0; i < numbers.Length(); ++i) {
     device.bindings[IndexOf(numbers.Get(i))] = {};
   }
+}
+
+// setKnown(device, buffer, isKnown)
+void SetKnown(const Napi::CallbackInfo& info) {
+  if (The<Attached>(info).is_detached()) return;
+  Device& device = The<Attached>(info).device();
+  const size_t number = IndexOf(info[1]);
+  if (number >= device.known.size()) device.known.resize(number * 2 + 16);
+  device.known[number] = info[2].ToBoolean();
 }
 
 // submit(device, heads: Float64Array, words: Int32Array, count, inlineBytes): how many were taken.
@@ -371,6 +427,23 @@ Napi::Value TakeEnded(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(count));
 }
 
+// takeShown(device, id, shown: Float64Array): how many. Two numbers each: buffer and version.
+Napi::Value TakeShown(const Napi::CallbackInfo& info) {
+  Attached& attached = The<Attached>(info);
+  if (attached.is_detached()) return Napi::Number::New(info.Env(), 0);
+  const View view = ViewOf(info.Env(), info[2]);
+  static thread_local std::vector<engine::Shown> shown;
+  shown.resize(view.length / 2);
+  const size_t count =
+      attached.engine().TakeShown(attached.device(), NumberOf(info[1]), shown.data(), shown.size());
+  auto* numbers = static_cast<double*>(view.data);
+  for (size_t i = 0; i < count; ++i) {
+    *numbers++ = shown[i].buffer;
+    *numbers++ = shown[i].version;
+  }
+  return Napi::Number::New(info.Env(), static_cast<double>(count));
+}
+
 // waitForEnded(device, sliceMs)
 void Wait(const Napi::CallbackInfo& info) {
   Attached& attached = The<Attached>(info);
@@ -395,9 +468,11 @@ void AddEngine(Napi::Env env, Napi::Object exports) {
   functions.Set("detach", Napi::Function::New<Detach>(env));
   functions.Set("bind", Napi::Function::New<Bind>(env));
   functions.Set("unbind", Napi::Function::New<Unbind>(env));
+  functions.Set("setKnown", Napi::Function::New<SetKnown>(env));
   functions.Set("submit", Napi::Function::New<Submit>(env));
   functions.Set("isDisjoint", Napi::Function::New<IsDisjoint>(env));
   functions.Set("takeEnded", Napi::Function::New<TakeEnded>(env));
+  functions.Set("takeShown", Napi::Function::New<TakeShown>(env));
   functions.Set("wait", Napi::Function::New<Wait>(env));
   exports.Set("engine", functions);
 }

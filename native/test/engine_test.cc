@@ -16,7 +16,9 @@ using engine::Access;
 using engine::Device;
 using engine::Engine;
 using engine::KeyId;
+using engine::Made;
 using engine::Order;
+using engine::Pin;
 using engine::Plan;
 using engine::Rank;
 using engine::Ticket;
@@ -66,7 +68,7 @@ class Worker {
   double Send(uint32_t round, KeyId key) {
     const int32_t words[] = {static_cast<int32_t>(key), 1, static_cast<int32_t>(2 * key), 1,
                              static_cast<int32_t>(2 * key + 1)};
-    const double id = round * kKeys + key;
+    const double id = 1 + round * kKeys + key;
     const Order order = {
         .id = id, .deadline_ms = 0, .priority = 0, .is_disjoint = true, .words = words, .count = 5};
     // Refused while the store is recalled.
@@ -87,7 +89,7 @@ class Worker {
       const std::lock_guard lock(mutex);
       again.swap(returned);
     }
-    for (const double id : again) Send(round, static_cast<KeyId>(id - round * kKeys));
+    for (const double id : again) Send(round, static_cast<KeyId>(id - 1 - round * kKeys));
   }
 
   Engine& engine_;
@@ -105,8 +107,8 @@ void RecallOften(Engine& engine, std::vector<std::unique_ptr<Worker>>& workers,
           const std::lock_guard lock(workers[ticket.rank]->mutex);
           workers[ticket.rank]->returned.push_back(ticket.id);
         },
-        [](KeyId, uint32_t) {});
-    engine.Lease(live);
+        [](const Pin&) {}, [](KeyId, const Made&) {});
+    engine.Lease(live, {});
     for (const Rank rank : live) engine.Call(rank);
     std::this_thread::yield();
   }
@@ -124,14 +126,14 @@ void TestEngine(const KernelTable& kernels) {
     Plan plan;
     plan.access = Access::kAssign;
     plan.length = kKeyLengths[key];
-    plan.stored = stored[key].data();
-    engine->SetPlan(key, plan);
+    plan.buffers[0] = stored[key].data();
+    engine->SetPlan(key, plan, static_cast<engine::BufferId>(key), engine::kNoBuffer, 0);
   }
   std::vector<std::unique_ptr<Worker>> workers;
   for (Rank rank = 0; rank < kRanks; ++rank) {
     workers.push_back(std::make_unique<Worker>(*engine, rank));
   }
-  engine->Lease({0, 1, 2, 3});
+  engine->Lease({0, 1, 2, 3}, {});
   std::atomic<bool> is_over{false};
   std::thread coordinator([&] { RecallOften(*engine, workers, is_over); });
   std::vector<std::thread> threads;

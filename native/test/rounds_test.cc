@@ -13,13 +13,17 @@
 namespace tensorkv::test {
 namespace {
 
+using engine::BufferId;
 using engine::Consistency;
 using engine::Ended;
 using engine::Job;
 using engine::KeyId;
+using engine::kNoBuffer;
 using engine::Part;
+using engine::Pin;
 using engine::Rank;
 using engine::Rounds;
+using engine::Shown;
 using engine::Ticket;
 
 // An address that says whose tensor it is, which of them, and whether it is an out.
@@ -48,6 +52,10 @@ class Schedule {
     for (KeyId key = 0; key < keys_; ++key) {
       rounds_.SetBytes(key, 64);
       rounds_.SetClocks(key, clocks_[key].data());
+      // Some keys have no other buffer.
+      const auto first = static_cast<BufferId>(2 * key);
+      rounds_.SetBuffers(key, first, Pick(3) == 0 ? kNoBuffer : first + 1, 0);
+      homes_.push_back(first);
     }
     pushes_.assign(ranks_, std::vector<uint32_t>(keys_, 0));
     pushed_.assign(ranks_, std::vector<uint32_t>(keys_, 0));
@@ -56,20 +64,23 @@ class Schedule {
 
   void Run() {
     for (int step = 0; step < 60; ++step) {
-      if (Pick(2) == 0) {
+      const uint32_t what = Pick(9);
+      if (what < 4) {
         Issue();
-      } else if (Pick(2) == 0) {
+      } else if (what < 6) {
         Begin();
-      } else {
+      } else if (what < 8) {
         End();
+      } else {
+        Release();
       }
     }
     // What is left of rounds that miss a push is made complete; then everything ends.
-    while (Begin() || End()) {
+    while (Begin() || End() || Release()) {
     }
     if (consistency_ == Consistency::kSsp) CheckPace();
     for (KeyId key = 0; key < keys_; ++key) Complete(key);
-    while (Begin() || End()) {
+    while (Begin() || End() || Release()) {
     }
     CHECK(open_.empty());
     CheckClocks();
@@ -81,12 +92,35 @@ class Schedule {
   // One call over some keys, in ascending order.
   void Issue() {
     const Rank rank = Pick(ranks_);
-    const uint32_t what = Pick(3);
+    const uint32_t what = Pick(4);
     std::vector<KeyId> keys;
     for (KeyId key = 0; key < keys_; ++key) {
       if (Pick(2) == 0) keys.push_back(key);
     }
-    if (!keys.empty()) Enqueue(rank, keys, what != 1, what != 0);
+    if (keys.empty()) return;
+    if (what == 3) return EnqueueView(rank, keys[0]);
+    Enqueue(rank, keys, what != 1, what != 0);
+  }
+
+  void EnqueueView(Rank rank, KeyId key) {
+    Ticket* const ticket = rounds_.NewTicket();
+    ticket->rank = rank;
+    ticket->id = ++last_id_;
+    ticket->deadline_ms = ticket->priority = 0;
+    ticket->out_bytes = 0;
+    open_[ticket->id] = rank;
+    asked_[ticket->id].push_back({key, pushes_[rank][key]});
+    ticket->parts.push_back({.ticket = ticket,
+                             .key = key,
+                             .first = 0,
+                             .count = 0,
+                             .is_push = false,
+                             .is_view = true,
+                             .is_taken = false,
+                             .has_ended = false,
+                             .next = nullptr});
+    ticket->shown.push_back({kNoBuffer, 0});
+    rounds_.Enqueue(ticket);
   }
 
   void Enqueue(Rank rank, const std::vector<KeyId>& keys, bool pushes, bool pulls) {
@@ -114,6 +148,7 @@ class Schedule {
                                  .first = first,
                                  .count = count,
                                  .is_push = is_push,
+                                 .is_view = false,
                                  .is_taken = false,
                                  .has_ended = false,
                                  .next = nullptr});
@@ -135,8 +170,16 @@ class Schedule {
     KeyId key;
     if (!rounds_.NextReady(&key)) return false;
     const bool is_round = rounds_.IsRoundNext(key);
+    if (is_round && rounds_.IsHeld(key)) {
+      CHECK(IsPinned(homes_[key]));
+      return true;  // Goes on once views let go.
+    }
     Job job;
-    if (!rounds_.Take(key, &job)) return true;
+    std::vector<Ended> ended;
+    const bool has_job = rounds_.Take(key, &job, &ended);
+    See(ended);
+    if (!has_job) return true;
+    if (job.is_round) CHECK(job.moves == IsPinned(homes_[key]));
     CHECK(job.is_round == is_round);
     for (const Job& other : running_) CHECK(other.key != key);
     if (job.is_round) {
@@ -221,11 +264,52 @@ class Schedule {
     const Job job = running_[which];
     running_.erase(running_.begin() + static_cast<ptrdiff_t>(which));
     std::vector<Ended> ended;
+    if (job.is_round) Write(job);
     rounds_.Finish(job, &ended);
+    See(ended);
+    return true;
+  }
+
+  // The job's round writes the buffer that the key is in, or the other one: none that views hold.
+  void Write(const Job& job) {
+    BufferId& home = homes_[job.key];
+    if (job.moves) home ^= 1;
+    CHECK(!IsPinned(home));
+    contents_[home] = ++made_[job.key];
+  }
+
+  void See(const std::vector<Ended>& ended) {
     for (const Ended& each : ended) {
       CHECK(open_.count(each.id) == 1 && open_[each.id] == each.rank);
       open_.erase(each.id);
+      const auto& asked = asked_[each.id];
+      CHECK(asked.size() == each.shown.size());
+      for (size_t i = 0; i < asked.size(); ++i) {
+        const Shown& shown = each.shown[i];
+        CHECK(consistency_ != Consistency::kSync ? shown.version >= asked[i].turn
+                                                 : shown.version == asked[i].turn);
+        CHECK(contents_[shown.buffer] == shown.version);
+        held_.push_back({asked[i].key, shown, each.rank});
+      }
+      asked_.erase(each.id);
     }
+  }
+
+  bool IsPinned(BufferId buffer) const {
+    bool is_pinned = false;
+    rounds_.ForEachPin([&](const Pin& pin) { is_pinned |= pin.buffer == buffer; });
+    return is_pinned;
+  }
+
+  // A view has shown the same version all the time, and is let go.
+  bool Release() {
+    if (held_.empty()) return false;
+    const size_t which = Pick(static_cast<uint32_t>(held_.size()));
+    const Held held = held_[which];
+    held_.erase(held_.begin() + static_cast<ptrdiff_t>(which));
+    CHECK(contents_[held.shown.buffer] == held.shown.version);
+    CHECK(rounds_.HasPin(held.key, held.shown.buffer, held.rank));
+    rounds_.DropPin(held.key, held.shown.buffer, held.rank);
     return true;
   }
 
@@ -246,6 +330,22 @@ class Schedule {
   // How many pushes of its rank come before a tensor.
   std::map<const void*, uint32_t> turn_;
   std::vector<Job> running_;
+  // Of each key: the buffer it is in, and its versions; of each buffer, the version in it.
+  std::vector<BufferId> homes_;
+  std::map<KeyId, double> made_;
+  std::map<BufferId, double> contents_;
+  // What calls that ask for views ask for: keys, and how many pushes of their rank come before.
+  struct Asked {
+    KeyId key;
+    uint32_t turn;
+  };
+  std::map<double, std::vector<Asked>> asked_;
+  struct Held {
+    KeyId key;
+    Shown shown;
+    Rank rank;
+  };
+  std::vector<Held> held_;
 };
 
 }  // namespace

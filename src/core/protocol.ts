@@ -119,7 +119,7 @@ export interface Updated {
   readonly failure?: Failure;
 }
 
-/** A device no longer holds these views. It has no id: nothing is sent back for it. */
+/** A device no longer holds views of these buffers, one for each time that a number stands here. It has no id: nothing is sent back for it. */
 export interface Released {
   readonly type: 'release';
   readonly pins: readonly number[];
@@ -138,10 +138,15 @@ export type ToCoordinator = Request | Updated | Released | Overdue;
 
 /** A stored tensor that is not written until the device releases `pin`. */
 export interface PinnedTensor {
+  /** Position of its key among the store's, from 0. */
+  readonly key: number;
   readonly tensor: TensorHandle;
   /** Updates of the key that are in it. */
   readonly version: number;
+  /** The number of its buffer. */
   readonly pin: number;
+  /** The other buffer of the key, if it has one: later views may show that. */
+  readonly other?: { readonly tensor: TensorHandle; readonly pin: number };
 }
 
 /** A key of the store, as devices know it. */

@@ -15,6 +15,9 @@ test('a view of one worker stays while the others go on', async (t) => {
   t.is(a.stats().storeBytes, 80);
   view.release();
   await group.drain();
+  t.is(a.stats().storeBytes, 80, 'the other buffer stays while the next view holds this one');
+  next.release();
+  await group.drain();
   t.is(a.stats().storeBytes, 40);
 });
 

@@ -74,13 +74,14 @@ Engine::Engine(Rank ranks, Consistency consistency, double staleness, const Kern
       rounds_(ranks, consistency, staleness),
       devices_(ranks + 1) {}
 
-void Engine::SetPlan(KeyId key, Plan plan) {
+void Engine::SetPlan(KeyId key, Plan plan, BufferId stored, BufferId other, double version) {
   const Lock lock(mutex_);
   if (key >= plans_.size()) {
     plans_.resize(key + 1);
-    made_.resize(key + 1, 0);
+    made_.resize(key + 1);
     rounds_.Resize(key + 1);
   }
+  rounds_.SetBuffers(key, stored, other, version);
   rounds_.SetBytes(key, plan.length * BytesOf(plan.dtype));
   plans_[key] = std::move(plan);
 }
@@ -96,15 +97,17 @@ void Engine::SetHyper(uint32_t table, HyperTable values) {
   hyper_[table] = std::move(values);
 }
 
-void Engine::Lease(const std::vector<Rank>& live) {
+void Engine::Lease(const std::vector<Rank>& live, const std::vector<Pin>& pins) {
   const Lock lock(mutex_);
   if (is_closed_) return;
   rounds_.SetLive(live);
+  for (const Pin& pin : pins) rounds_.AddPin(pin);
   is_leased_ = true;
 }
 
 void Engine::Recall(const std::function<void(const Ticket&)>& see,
-                    const std::function<void(KeyId, uint32_t)>& made) {
+                    const std::function<void(const Pin&)>& pinned,
+                    const std::function<void(KeyId, const Made&)>& made) {
   Lock lock(mutex_);
   is_leased_ = false;
   while (running_ > 0) {
@@ -112,14 +115,15 @@ void Engine::Recall(const std::function<void(const Ticket&)>& see,
   }
   Deliver(lock);
   rounds_.ForEachOpen(see);
+  rounds_.ForEachPin(pinned);
   rounds_.Clear();
   out_bytes_ = 0;
-  for (const KeyId key : changed_) made(key, std::exchange(made_[key], 0));
+  for (const KeyId key : changed_) made(key, std::exchange(made_[key], {}));
   changed_.clear();
 }
 
 void Engine::Close() {
-  Recall([](const Ticket&) {}, [](KeyId, uint32_t) {});
+  Recall([](const Ticket&) {}, [](const Pin&) {}, [](KeyId, const Made&) {});
   {
     const Lock lock(mutex_);
     is_closed_ = true;
@@ -160,6 +164,7 @@ size_t Engine::Submit(Device& device, const Order* orders, size_t count, size_t 
 // Takes one order in. False for one that the coordinator has to see.
 bool Engine::Admit(const Device& device, const Order& order) {
   if (!is_leased_) return false;
+  if (order.id == 0) return Release(device, order);
   Ticket* const ticket = rounds_.NewTicket();
   ticket->rank = device.rank;
   ticket->id = order.id;
@@ -174,6 +179,29 @@ bool Engine::Admit(const Device& device, const Order& order) {
   return true;
 }
 
+// Ends pins of a device, all of them or none.
+bool Engine::Release(const Device& device, const Order& order) {
+  const int32_t* const end = order.words + order.count;
+  for (const int32_t* at = order.words; at < end; at += 2) {
+    if (!rounds_.HasPin(static_cast<KeyId>(at[0]), at[1], device.rank)) return false;
+  }
+  for (const int32_t* at = order.words; at < end; at += 2) {
+    rounds_.DropPin(static_cast<KeyId>(at[0]), at[1], device.rank);
+  }
+  return true;
+}
+
+// Whether the device can make views of whatever the key may be in.
+bool Engine::Knows(const Device& device, KeyId key) const {
+  for (const int place : {0, 1}) {
+    const BufferId buffer = rounds_.BufferOf(key, place);
+    if (buffer == kNoBuffer) continue;
+    const auto number = static_cast<size_t>(buffer);
+    if (number >= device.known.size() || !device.known[number]) return false;
+  }
+  return true;
+}
+
 // Fills in the parts of a ticket: pushes first, then pulls.
 bool Engine::Decode(const Device& device, const Order& order, Ticket* ticket) const {
   const int32_t* const end = order.words + order.count;
@@ -184,12 +212,16 @@ bool Engine::Decode(const Device& device, const Order& order, Ticket* ticket) co
       if (key >= plans_.size()) return false;
       const Plan& plan = plans_[key];
       for (const bool is_value : {true, false}) {
-        const auto count = static_cast<uint32_t>(*at++);
-        const int32_t* const numbers = at;
+        const bool is_view = *at == kAView;
+        const auto count = static_cast<uint32_t>(is_view ? 0 : *at);
+        const int32_t* const numbers = ++at;
         at += count;
-        if (is_value != is_push || count == 0) continue;
+        if (is_value != is_push || (count == 0 && !is_view)) continue;
         if (plan.access < (is_push ? Access::kAssign : Access::kRead)) return false;
-        const auto first = static_cast<uint32_t>(ticket->tensors.size());
+        if (is_view && (is_push || !Knows(device, key))) return false;
+        const auto first =
+            static_cast<uint32_t>(is_view ? ticket->shown.size() : ticket->tensors.size());
+        if (is_view) ticket->shown.push_back({kNoBuffer, 0});
         for (uint32_t i = 0; i < count; ++i) {
           const auto number = static_cast<size_t>(numbers[i]);
           if (number >= device.bindings.size()) return false;
@@ -203,6 +235,7 @@ bool Engine::Decode(const Device& device, const Order& order, Ticket* ticket) co
                                  .first = first,
                                  .count = count,
                                  .is_push = is_push,
+                                 .is_view = is_view,
                                  .is_taken = false,
                                  .has_ended = false,
                                  .next = nullptr});
@@ -283,17 +316,19 @@ void Engine::Drain(Lock& lock, size_t budget) {
   }
 }
 
-// The next job, by priority. A round without hyper-parameters is left to the coordinator.
+// The next job, by priority. A round is left to the coordinator where there are no hyper-parameters
+// for it, or where views hold all buffers of its key.
 bool Engine::TakeNext(Job* job) {
   KeyId key;
   while (is_leased_ && rounds_.NextReady(&key)) {
     const Plan& plan = plans_[key];
-    if (plan.access == Access::kStep && hyper_[plan.hyper].Row(plan.count) == nullptr &&
-        rounds_.IsRoundNext(key)) {
-      ended_.push_back({ranks_, 0, 0});
+    const bool lacks_hyper =
+        plan.access == Access::kStep && hyper_[plan.hyper].Row(plan.count) == nullptr;
+    if ((lacks_hyper || rounds_.IsHeld(key)) && rounds_.IsRoundNext(key)) {
+      ended_.push_back({ranks_, 0, 0, {}});
       continue;
     }
-    if (!rounds_.Take(key, job)) continue;
+    if (!rounds_.Take(key, job, &ended_)) continue;
     ++running_;
     return true;
   }
@@ -305,6 +340,8 @@ Work Engine::WorkOf(const Job& job) const {
   return {.kernels = kernels_,
           .plan = &plan,
           .is_round = job.is_round,
+          .from = rounds_.HomeOf(job.key),
+          .to = job.moves ? 1 - rounds_.HomeOf(job.key) : rounds_.HomeOf(job.key),
           .inputs = &job.inputs,
           .outs = &job.outs,
           .hyper = plan.access == Access::kStep ? hyper_[plan.hyper].Row(plan.count) : nullptr};
@@ -358,7 +395,9 @@ void Engine::Finish(const Job& job) {
   if (job.is_round) {
     Plan& plan = plans_[job.key];
     plan.count += 1;
-    if (made_[job.key]++ == 0) changed_.push_back(job.key);
+    Made& made = made_[job.key];
+    if (made.rounds++ == 0) changed_.push_back(job.key);
+    if (job.moves) made.has_moved = !made.has_moved;
     if (updates_ != nullptr) __atomic_fetch_add(updates_, 1, __ATOMIC_RELAXED);
   }
   rounds_.Finish(job, &ended_);
@@ -369,11 +408,12 @@ void Engine::Finish(const Job& job) {
 void Engine::Deliver(Lock& lock) {
   if (ended_.empty()) return;
   std::vector<std::shared_ptr<Device>> parked, rung;
-  for (const Ended& each : ended_) {
+  for (Ended& each : ended_) {
     out_bytes_ -= each.out_bytes;
     const std::shared_ptr<Device>& device = devices_[each.rank];
     if (device == nullptr) continue;
     device->ended.push_back(each.id);
+    if (!each.shown.empty()) device->shown.emplace(each.id, std::move(each.shown));
     if (device->is_waiting) {
       if (device->ended.size() == 1) parked.push_back(device);
     } else if (!device->has_rung) {
@@ -400,6 +440,16 @@ size_t Engine::TakeEnded(Device& device, double* ids, size_t room) {
   std::copy_n(device.ended.begin(), count, ids);
   device.ended.erase(device.ended.begin(), device.ended.begin() + static_cast<ptrdiff_t>(count));
   device.has_rung = false;
+  return count;
+}
+
+size_t Engine::TakeShown(Device& device, double id, Shown* shown, size_t room) {
+  const Lock lock(mutex_);
+  const auto found = device.shown.find(id);
+  if (found == device.shown.end()) return 0;
+  const size_t count = std::min(room, found->second.size());
+  std::copy_n(found->second.begin(), count, shown);
+  device.shown.erase(found);
   return count;
 }
 

@@ -6,6 +6,7 @@
 #include <list>
 #include <memory>
 #include <mutex>
+#include <unordered_map>
 #include <vector>
 
 #include "plan.h"
@@ -21,13 +22,27 @@ struct Binding {
   Dtype dtype = Dtype::kFloat32;
 };
 
+// In place of a number of outs: a view is asked for.
+constexpr int32_t kAView = -1;
+
+// Versions of a key that were made during a lease.
+struct Made {
+  uint32_t rounds = 0;
+  // The key is in its other buffer now.
+  bool has_moved = false;
+};
+
 // One device's side of the engine.
 struct Device {
   Rank rank;
   // By number; used by the device's own thread alone.
   std::vector<Binding> bindings;
+  // Buffers of which it can make views, by number; used by the device's own thread alone.
+  std::vector<bool> known;
   // Tickets that have ended and that the device has not heard of.
   std::vector<double> ended;
+  // What those of them that asked for views were shown, by their numbers.
+  std::unordered_map<double, std::vector<Shown>> shown;
   // Rings once for whatever has ended since the device last looked. Guarded by `bell`, so that it
   // is not called while or after the device goes.
   std::function<void()> ring;
@@ -40,14 +55,16 @@ struct Device {
   std::condition_variable woken;
 };
 
-// A request as its device gives it.
+// A request as its device gives it, or the release of pins.
 struct Order {
+  // Counts from 1; 0: pins are released.
   double id;
   double deadline_ms;
   double priority;
   // Known to be, see Ticket; else the engine looks.
   bool is_disjoint;
-  // For each key: its id, how many values, their numbers, how many outs, their numbers.
+  // For each key: its id, how many values, their numbers, how many outs or kAView, their numbers.
+  // Of a release, for each pin: the key and the buffer.
   const int32_t* words;
   size_t count;
 };
@@ -67,15 +84,17 @@ class Engine : public Worksite, public std::enable_shared_from_this<Engine> {
   const KernelTable& kernels() const { return *kernels_; }
 
   // The coordinator's side. Plans and tables may change only while the store is recalled.
-  void SetPlan(KeyId key, Plan plan);
+  // The key is in the first buffer of its plan, which is `stored`, with `version`.
+  void SetPlan(KeyId key, Plan plan, BufferId stored, BufferId other, double version);
   void SetClocks(KeyId key, double* clocks);
   void SetHyper(uint32_t table, HyperTable values);
-  // Leaves the store to the engine: a round takes a push of each of `live`.
-  void Lease(const std::vector<Rank>& live);
-  // Takes the store back once what is running has ended. Calls see(ticket) for each open ticket and
-  // made(key, rounds) for each key that has new versions, then forgets both.
+  // Leaves the store to the engine, with these pins: a round takes a push of each of `live`.
+  void Lease(const std::vector<Rank>& live, const std::vector<Pin>& pins);
+  // Takes the store back once what is running has ended. Calls see(ticket) for each open ticket,
+  // pinned(pin) for each pin and made(key, what) for each key with new versions, then forgets them.
   void Recall(const std::function<void(const Ticket&)>& see,
-              const std::function<void(KeyId, uint32_t)>& made);
+              const std::function<void(const Pin&)>& pinned,
+              const std::function<void(KeyId, const Made&)>& made);
   // Recalls the store for good, and wakes whoever waits.
   void Close();
 
@@ -92,6 +111,8 @@ class Engine : public Worksite, public std::enable_shared_from_this<Engine> {
   bool IsDisjoint(const Device& device, const Order& order);
   // Moves what has ended to `ids`, at most `room` of them, and returns how many.
   size_t TakeEnded(Device& device, double* ids, size_t room);
+  // Moves what a request was shown to `shown`, which has room for all of it; returns how many.
+  size_t TakeShown(Device& device, double id, Shown* shown, size_t room);
   // Blocks until something has ended for the device, it was called, or `slice_ms` have passed.
   void Wait(Device& device, double slice_ms);
   // Ends the wait of a device, now or the next one.
@@ -113,6 +134,8 @@ class Engine : public Worksite, public std::enable_shared_from_this<Engine> {
   using Lock = std::unique_lock<std::mutex>;
 
   bool Admit(const Device& device, const Order& order);
+  bool Release(const Device& device, const Order& order);
+  bool Knows(const Device& device, KeyId key) const;
   bool Decode(const Device& device, const Order& order, Ticket* ticket) const;
   bool IsDisjoint(const Ticket& ticket) const;
   void Drain(Lock& lock, size_t budget);
@@ -132,8 +155,8 @@ class Engine : public Worksite, public std::enable_shared_from_this<Engine> {
   std::mutex mutex_;
   Rounds rounds_;
   std::vector<Plan> plans_;
-  std::vector<uint32_t> made_;  // rounds of each key since the lease
-  std::vector<KeyId> changed_;  // keys with such rounds
+  std::vector<Made> made_;      // of each key since the lease
+  std::vector<KeyId> changed_;  // keys with new versions
   std::vector<HyperTable> hyper_;
   std::vector<std::shared_ptr<Device>> devices_;
   bool is_leased_ = false;

@@ -61,18 +61,26 @@ class Shifted {
   size_t size_;
 };
 
+// The bytes that the work leaves the key in, from `offset` on.
+char* Target(const Work& work, size_t offset) { return At(work.plan->buffers[work.to], offset); }
+
 // A step of the rule on the elements [begin, begin + length).
 void Step(const Work& work, size_t begin, size_t length) {
   thread_local Scratch scratch;
   const Plan& plan = *work.plan;
   const size_t bytes = BytesOf(plan.dtype);
+  void* const stored = Target(work, begin * bytes);
+  if (work.from != work.to) {
+    const void* const before = At(plan.buffers[work.from], begin * bytes);
+    work.kernels->copy_piece(before, &stored, 1, length * bytes, false);
+  }
   const size_t compute = IsHalf(plan.dtype) ? sizeof(float) : bytes;
   const Shifted inputs(*work.inputs, begin * bytes);
   const Shifted slots(plan.slots, begin * compute);
   plan.step->run[static_cast<size_t>(plan.dtype)](
       {.inputs = inputs.data(),
        .count = inputs.size(),
-       .stored = At(plan.stored, begin * bytes),
+       .stored = stored,
        .master = plan.master == nullptr ? nullptr : At(plan.master, begin * compute),
        .slots = slots.data(),
        .scratch = scratch.Room(plan.scratch_length * compute),
@@ -89,7 +97,7 @@ void Update(const Work& work, size_t begin, size_t length) {
   const size_t offset = begin * BytesOf(plan.dtype);
   const Shifted inputs(*work.inputs, offset);
   work.kernels->reduce_sum[static_cast<size_t>(plan.dtype)](inputs.data(), inputs.size(),
-                                                            At(plan.stored, offset), length);
+                                                            Target(work, offset), length);
 }
 
 }  // namespace
@@ -121,15 +129,17 @@ bool Splits(const Plan& plan, bool is_round) {
 void Run(const Work& work, size_t begin, size_t end, bool streams) {
   const Plan& plan = *work.plan;
   const size_t bytes = BytesOf(plan.dtype);
-  const bool fuses = !work.outs->empty() && Splits(plan, work.is_round);
+  const bool in_pieces = !work.outs->empty() || work.from != work.to;
+  const bool fuses = in_pieces && Splits(plan, work.is_round);
   const size_t tile = fuses ? kTileBytes / bytes : end - begin;
   if (!fuses && work.is_round) Update(work, begin, end - begin);
-  if (work.outs->empty()) return;
+  if (!fuses && work.outs->empty()) return;
   for (size_t at = begin; at < end; at += tile) {
     const size_t length = end - at < tile ? end - at : tile;
     if (fuses && work.is_round) Update(work, at, length);
+    if (work.outs->empty()) continue;
     const Shifted outs(*work.outs, at * bytes);
-    work.kernels->copy_piece(At(plan.stored, at * bytes), outs.data(), outs.size(), length * bytes,
+    work.kernels->copy_piece(Target(work, at * bytes), outs.data(), outs.size(), length * bytes,
                              streams);
   }
   if (streams) work.kernels->finish_streams();

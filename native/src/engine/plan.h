@@ -31,12 +31,12 @@ enum class Access : uint8_t {
   kStep,    // and pushes: a step of an update rule
 };
 
-// The stored tensor of a key and what its updates need.
+// The stored tensor of a key, its other buffer or none, and what its updates need.
 struct Plan {
   Access access = Access::kNone;
   Dtype dtype = Dtype::kFloat32;
   size_t length = 0;
-  void* stored = nullptr;
+  void* buffers[2] = {nullptr, nullptr};
   // Of a step, see StepArguments.
   const StepKernel* step = nullptr;
   void* master = nullptr;
@@ -54,6 +54,9 @@ struct Work {
   const KernelTable* kernels;
   const Plan* plan;
   bool is_round;
+  // Which buffer has the key, and which gets the next version.
+  int from;
+  int to;
   const std::vector<const void*>* inputs;
   const std::vector<void*>* outs;
   const double* hyper;  // of a step

@@ -1,5 +1,8 @@
 #include "rounds.h"
 
+#include <algorithm>
+#include <utility>
+
 namespace tensorkv::engine {
 namespace {
 
@@ -30,6 +33,54 @@ void Rounds::Resize(size_t count) {
   lanes_.resize(count * ranks_, nullptr);
 }
 
+void Rounds::SetBuffers(KeyId id, BufferId stored, BufferId other, double version) {
+  Key& key = keys_[id];
+  key.buffers[0] = stored;
+  key.buffers[1] = other;
+  key.home = 0;
+  key.version = version;
+  key.pin_count[0] = key.pin_count[1] = 0;
+  std::fill(key.pins.begin(), key.pins.end(), 0);
+}
+
+int Rounds::PlaceOf(const Key& key, BufferId buffer) const {
+  if (buffer == kNoBuffer) return -1;
+  return buffer == key.buffers[0] ? 0 : buffer == key.buffers[1] ? 1 : -1;
+}
+
+uint32_t& Rounds::PinsOf(KeyId id, int place, Rank rank) {
+  Key& key = keys_[id];
+  if (key.pins.empty()) {
+    key.pins.resize(size_t{2} * ranks_, 0);
+    pinned_.push_back(id);
+  }
+  return key.pins[static_cast<size_t>(place) * ranks_ + rank];
+}
+
+bool Rounds::AddPin(const Pin& pin) {
+  Key& key = keys_[pin.key];
+  const int place = PlaceOf(key, pin.buffer);
+  if (place < 0) return false;
+  PinsOf(pin.key, place, pin.rank) += pin.count;
+  key.pin_count[place] += pin.count;
+  return true;
+}
+
+bool Rounds::HasPin(KeyId id, BufferId buffer, Rank rank) const {
+  if (id >= keys_.size()) return false;
+  const Key& key = keys_[id];
+  const int place = PlaceOf(key, buffer);
+  return place >= 0 && !key.pins.empty() &&
+         key.pins[static_cast<size_t>(place) * ranks_ + rank] > 0;
+}
+
+void Rounds::DropPin(KeyId id, BufferId buffer, Rank rank) {
+  if (!HasPin(id, buffer, rank)) return;
+  const int place = PlaceOf(keys_[id], buffer);
+  --PinsOf(id, place, rank);
+  if (--keys_[id].pin_count[place] == 0) Review(id);
+}
+
 void Rounds::SetLive(const std::vector<Rank>& live) {
   is_live_.assign(ranks_, false);
   for (const Rank rank : live) is_live_[rank] = true;
@@ -46,6 +97,7 @@ Ticket* Rounds::NewTicket() {
 void Rounds::PutBack(Ticket* ticket) {
   ticket->parts.clear();
   ticket->tensors.clear();
+  ticket->shown.clear();
   free_.push_back(ticket);
 }
 
@@ -229,33 +281,48 @@ bool Rounds::IsRoundNext(KeyId id) const {
   return IsClosable(id);
 }
 
-bool Rounds::Take(KeyId id, Job* job) {
+bool Rounds::IsHeld(KeyId id) const {
+  const Key& key = keys_[id];
+  if (key.pin_count[key.home] == 0) return false;
+  return key.buffers[1 - key.home] == kNoBuffer || key.pin_count[1 - key.home] > 0;
+}
+
+bool Rounds::Take(KeyId id, Job* job, std::vector<Ended>* ended) {
   Key& key = keys_[id];
   if (key.is_busy) return false;
   job->key = id;
+  job->moves = false;
   job->inputs.clear();
   job->outs.clear();
-  TakePulls(id, job);
-  job->is_round = job->outs.empty();
+  const bool has_pulls = TakePulls(id, job);
+  job->is_round = !has_pulls;
+  if (has_pulls && job->outs.empty()) {
+    EndTaken(id, ended);
+    Review(id);
+    return false;
+  }
   if (job->is_round) {
     if (!IsClosable(id)) return false;
     TakeRound(id, job);
+    job->moves = key.pin_count[key.home] > 0;
   }
   key.is_busy = true;
   return true;
 }
 
-// The pulls that nothing is before.
-void Rounds::TakePulls(KeyId key, Job* job) {
+// The pulls that nothing is before; whether there are any.
+bool Rounds::TakePulls(KeyId key, Job* job) {
+  bool has_pulls = false;
   for (Rank rank = 0; rank < ranks_; ++rank) {
     const Part* const last = Last(key, rank);
     for (Part* part = Head(key, rank); MayServe(part); part = Follower(part, last)) {
-      part->is_taken = true;
+      part->is_taken = has_pulls = true;
       for (uint32_t i = 0; i < part->count; ++i) {
         job->outs.push_back(part->ticket->tensors[part->first + i].data);
       }
     }
   }
+  return has_pulls;
 }
 
 // The pushes of a round in ascending order of ranks, and the pulls of the same calls behind them.
@@ -282,7 +349,7 @@ void Rounds::TakeRound(KeyId key, Job* job) {
 Part* Rounds::TakeFused(Part* push, Rank rank, Job* job) {
   const Ticket& ticket = *push->ticket;
   Part* const pull = Follower(push, Last(push->key, rank));
-  if (pull == nullptr || pull->ticket != &ticket || pull->is_push) return nullptr;
+  if (pull == nullptr || pull->ticket != &ticket || pull->is_push || pull->is_view) return nullptr;
   if (consistency_ == Consistency::kSsp &&
       !MaySee(push->key, rank, keys_[push->key].clocks[rank] + 1)) {
     return nullptr;
@@ -309,23 +376,39 @@ bool Rounds::IsSafe(const Job& job) const {
 }
 
 void Rounds::Finish(const Job& job, std::vector<Ended>* ended) {
-  keys_[job.key].is_busy = false;
+  Key& key = keys_[job.key];
+  key.is_busy = false;
+  if (job.is_round) key.version += 1;
+  if (job.moves) key.home = static_cast<uint8_t>(1 - key.home);
+  EndTaken(job.key, ended);
+  Review(job.key);
+}
+
+void Rounds::EndTaken(KeyId key, std::vector<Ended>* ended) {
   for (Rank rank = 0; rank < ranks_; ++rank) {
-    for (Part* head = Head(job.key, rank); head != nullptr && head->is_taken;
-         head = Head(job.key, rank)) {
-      Pop(job.key, rank);
-      if (head->is_push && consistency_ == Consistency::kSsp) ++keys_[job.key].clocks[rank];
+    for (Part* head = Head(key, rank); head != nullptr && head->is_taken; head = Head(key, rank)) {
+      Pop(key, rank);
+      if (head->is_push && consistency_ == Consistency::kSsp) ++keys_[key].clocks[rank];
+      if (head->is_view) Show(*head);
       End(head, ended);
     }
   }
-  Review(job.key);
+}
+
+// Pins what the key is now.
+void Rounds::Show(const Part& part) {
+  Key& key = keys_[part.key];
+  Ticket& ticket = *part.ticket;
+  ticket.shown[part.first] = {key.buffers[key.home], key.version};
+  ++PinsOf(part.key, key.home, ticket.rank);
+  ++key.pin_count[key.home];
 }
 
 void Rounds::End(Part* part, std::vector<Ended>* ended) {
   Ticket* const ticket = part->ticket;
   part->has_ended = true;
   if (--ticket->open_parts > 0) return;
-  ended->push_back({ticket->rank, ticket->id, ticket->out_bytes});
+  ended->push_back({ticket->rank, ticket->id, ticket->out_bytes, std::move(ticket->shown)});
   Free(ticket);
 }
 
@@ -350,6 +433,11 @@ void Rounds::Clear() {
   }
   line_.clear();
   ordered_.clear();
+  for (const KeyId id : pinned_) {
+    keys_[id].pin_count[0] = keys_[id].pin_count[1] = 0;
+    keys_[id].pins.clear();
+  }
+  pinned_.clear();
 }
 
 }  // namespace tensorkv::engine

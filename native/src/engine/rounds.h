@@ -17,14 +17,19 @@ using Rank = uint32_t;
 
 struct Ticket;
 
-// What a request says of one key: the values of a push, or the outs of a pull.
+// The number of a buffer that holds, or held, a stored tensor.
+using BufferId = int32_t;
+constexpr BufferId kNoBuffer = -1;
+
+// What a request says of one key: the values of a push, or the outs of a pull; a view has none.
 struct Part {
   Ticket* ticket;
   KeyId key;
-  // Where its tensors are among those of the ticket.
+  // Where its tensors are among those of the ticket, or what it was shown.
   uint32_t first;
   uint32_t count;
   bool is_push;
+  bool is_view;
   // A job works on it; then it has ended.
   bool is_taken;
   bool has_ended;
@@ -37,6 +42,20 @@ struct Tensor {
   char* data;
 };
 
+// What a view shows: the buffer stays as it is until its pin is released.
+struct Shown {
+  BufferId buffer;
+  double version;
+};
+
+// The pins of a rank on a buffer of a key.
+struct Pin {
+  KeyId key;
+  BufferId buffer;
+  Rank rank;
+  uint32_t count;
+};
+
 // A request on its way. No out of it shares memory with a value or an out of another key, so that
 // the keys of a call may be done in any order.
 struct Ticket {
@@ -47,6 +66,8 @@ struct Ticket {
   uint32_t open_parts;
   std::vector<Part> parts;
   std::vector<Tensor> tensors;
+  // Of its views, in order.
+  std::vector<Shown> shown;
   // Of all its outs.
   size_t out_bytes;
   // Neighbours among the open tickets of the rank, oldest first.
@@ -59,6 +80,8 @@ struct Job {
   KeyId key;
   // The sum of `inputs`, in order, makes the next version; else the key is only read.
   bool is_round;
+  // The next version goes to the key's other buffer, for views hold this one.
+  bool moves;
   std::vector<const void*> inputs;
   // Where the tensor is written to, after the round if there is one.
   std::vector<void*> outs;
@@ -69,6 +92,7 @@ struct Ended {
   Rank rank;
   double id;
   size_t out_bytes;
+  std::vector<Shown> shown;
 };
 
 // What a round takes: a push of each live rank; any push by itself; or any push of a rank that is
@@ -92,6 +116,28 @@ class Rounds {
   void SetClocks(KeyId key, double* clocks) { keys_[key].clocks = clocks; }
   size_t size() const { return keys_.size(); }
 
+  // The buffers of a key: the one that holds it, with `version`, and another one or none.
+  void SetBuffers(KeyId key, BufferId stored, BufferId other, double version);
+  // Which of the two holds the key.
+  int HomeOf(KeyId key) const { return keys_[key].home; }
+  BufferId BufferOf(KeyId key, int place) const { return keys_[key].buffers[place]; }
+  // Pins a buffer as often as `pin` says; false if it is none of its key.
+  bool AddPin(const Pin& pin);
+  // Whether the rank has a pin on this buffer of the key, and the end of one.
+  bool HasPin(KeyId key, BufferId buffer, Rank rank) const;
+  void DropPin(KeyId key, BufferId buffer, Rank rank);
+  // Calls see(pin) for every buffer and rank with pins.
+  template <typename See>
+  void ForEachPin(See see) const {
+    for (const KeyId id : pinned_) {
+      const Key& key = keys_[id];
+      for (size_t i = 0; i < key.pins.size(); ++i) {
+        const auto rank = static_cast<Rank>(i % ranks_);
+        if (key.pins[i] > 0) see(Pin{id, key.buffers[i / ranks_], rank, key.pins[i]});
+      }
+    }
+  }
+
   // Which ranks a round takes. Only while no ticket is open.
   void SetLive(const std::vector<Rank>& live);
 
@@ -108,8 +154,11 @@ class Rounds {
   bool has_ready() const { return !line_.empty() || !ordered_.empty(); }
   // Whether the next thing to do for `key` is a round.
   bool IsRoundNext(KeyId key) const;
-  // Takes what there is to do for `key` now; false if there is nothing. Overwrites `job`.
-  bool Take(KeyId key, Job* job);
+  // Whether views hold every buffer that the next version could go to.
+  bool IsHeld(KeyId key) const;
+  // Takes what there is to do for `key` now; false if there is nothing, or nothing but views, which
+  // end at once. A round only where it is not held. Overwrites `job`.
+  bool Take(KeyId key, Job* job, std::vector<Ended>* ended);
   // Ends what `Take` gave. Adds the tickets that have ended with it.
   void Finish(const Job& job, std::vector<Ended>* ended);
 
@@ -120,7 +169,7 @@ class Rounds {
       for (const Ticket* each = open.first; each != nullptr; each = each->after) see(*each);
     }
   }
-  // Forgets all tickets. Only while no job is taken.
+  // Forgets all tickets and pins. Only while no job is taken.
   void Clear();
 
  private:
@@ -138,6 +187,13 @@ class Rounds {
     Place place = Place::kNowhere;
     double priority = 0;
     uint64_t turn = 0;
+    double version = 0;
+    BufferId buffers[2] = {kNoBuffer, kNoBuffer};
+    // Which of them holds the key.
+    uint8_t home = 0;
+    // Of each buffer in all, and of each buffer and rank; empty where there never were any.
+    uint32_t pin_count[2] = {0, 0};
+    std::vector<uint32_t> pins;
   };
   // The open tickets of a rank.
   struct Queue {
@@ -158,10 +214,14 @@ class Rounds {
   void Review(KeyId key);
   void MakeReady(KeyId key);
   double PriorityOf(KeyId key) const;
-  void TakePulls(KeyId key, Job* job);
+  bool TakePulls(KeyId key, Job* job);
   void TakeRound(KeyId key, Job* job);
   Part* TakeFused(Part* push, Rank rank, Job* job);
   bool IsSafe(const Job& job) const;
+  void EndTaken(KeyId key, std::vector<Ended>* ended);
+  void Show(const Part& part);
+  int PlaceOf(const Key& key, BufferId buffer) const;
+  uint32_t& PinsOf(KeyId key, int place, Rank rank);
   void End(Part* part, std::vector<Ended>* ended);
   void Free(Ticket* ticket);
 
@@ -181,6 +241,8 @@ class Rounds {
   std::set<std::tuple<double, uint64_t, KeyId>> ordered_;
   uint64_t last_turn_ = 0;
   std::vector<Ticket*> free_;
+  // Keys that have or had pins.
+  std::vector<KeyId> pinned_;
   std::vector<Part*> fused_;
 };
 

@@ -1,0 +1,48 @@
+import type { PinnedTensor } from '../src/core/protocol.js';
+import type { TensorHandle } from '../src/core/tensor.js';
+
+/** A buffer of a key, as a device knows it. */
+export interface KnownBuffer {
+  /** The number of the key. */
+  readonly key: number;
+  readonly tensor: TensorHandle;
+}
+
+/**
+ * The stored buffers that a device has been shown, by number: of these it can make views without
+ * asking the coordinator. Of each key the last two are kept.
+ */
+export class KnownBuffers {
+  readonly #buffers = new Map<number, KnownBuffer>();
+  /** By the number of the key. */
+  readonly #ofKey = new Map<number, readonly number[]>();
+  readonly #changed: (buffer: number, isKnown: boolean) => void;
+
+  /** `changed` is called for each buffer that is known from now on, or no more. */
+  constructor(changed: (buffer: number, isKnown: boolean) => void) {
+    this.#changed = changed;
+  }
+
+  find(buffer: number): KnownBuffer | undefined {
+    return this.#buffers.get(buffer);
+  }
+
+  /** Learns from a view that the coordinator has made. */
+  learn({ key, tensor, pin, other }: PinnedTensor): void {
+    const now = other === undefined ? [pin] : [pin, other.pin];
+    for (const buffer of this.#ofKey.get(key) ?? []) {
+      if (!now.includes(buffer)) this.#set(buffer, undefined);
+    }
+    this.#ofKey.set(key, now);
+    this.#set(pin, { key, tensor });
+    if (other !== undefined) this.#set(other.pin, { key, tensor: other.tensor });
+  }
+
+  #set(buffer: number, known: KnownBuffer | undefined): void {
+    const isKnown = known !== undefined;
+    if (this.#buffers.has(buffer) === isKnown) return;
+    if (isKnown) this.#buffers.set(buffer, known);
+    else this.#buffers.delete(buffer);
+    this.#changed(buffer, isKnown);
+  }
+}
