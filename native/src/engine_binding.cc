@@ -357,13 +357,14 @@ void Bind(const Napi::CallbackInfo& info) {
                              .dtype = static_cast<Dtype>(IndexOf(info[3]))};
 }
 
-// unbind(device, numbers)
+// unbind(device, numbers): also such that were never bound here, of row-sparse tensors
 void Unbind(const Napi::CallbackInfo& info) {
   if (The<Attached>(info).is_detached()) return;
   Device& device = The<Attached>(info).device();
   const Napi::Array numbers = info[1].As<Napi::Array>();
   for (uint32_t i = 0; i < numbers.Length(); ++i) {
-    device.bindings[IndexOf(numbers.Get(i))] = {};
+    const size_t number = IndexOf(numbers.Get(i));
+    if (number < device.bindings.size()) device.bindings[number] = {};
   }
 }
 
