@@ -41,6 +41,8 @@ export class Binder {
   readonly #numbers = new WeakMap<WireTensor, number>();
   #bound: Binding[] = [];
   #collected: number[] = [];
+  /** Numbers whose end the other side has been told: they come again, so that tables stay small. */
+  readonly #free: number[] = [];
   readonly #registry = new FinalizationRegistry<number>((bound) => this.#collected.push(bound));
   readonly #onBind: (number: number, tensor: WireTensor) => void;
   readonly #onUnbind: (numbers: readonly number[]) => void;
@@ -67,6 +69,7 @@ export class Binder {
     if (this.#collected.length > 0) {
       news.push({ type: 'unbind', numbers: this.#collected });
       this.#onUnbind(this.#collected);
+      for (const number of this.#collected) this.#free.push(number);
       this.#collected = [];
     }
     if (this.#bound.length > 0) {
@@ -80,7 +83,7 @@ export class Binder {
   bind(tensor: WireTensor): number {
     const known = this.#numbers.get(tensor);
     if (known !== undefined) return known;
-    const number = ++this.#last;
+    const number = this.#free.pop() ?? ++this.#last;
     this.#numbers.set(tensor, number);
     this.#registry.register(tensor, number);
     this.#bound.push({ number, tensor: plain(tensor) });

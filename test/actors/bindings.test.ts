@@ -76,19 +76,47 @@ test('two devices number their tensors apart', (t) => {
   t.deepEqual(decoded, [1, 2]);
 });
 
-test('the binding of a tensor that was collected ends with the next batch', async (t) => {
+/** Collects until the binder has told of `count` ended bindings; returns their numbers. */
+async function endedOf(binder: Binder, count: number): Promise<number[]> {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
-  const binder = new Binder();
-  binder.encode([push(1, [{ key: 0, tensors: [ones(1)] }])]);
-  const kept = ones(1);
   const ended: number[] = [];
-  for (let id = 2; ended.length === 0; id++) {
+  while (ended.length < count) {
     collect();
     await new Promise((resolve) => setImmediate(resolve));
-    for (const item of binder.encode([push(id, [{ key: 0, tensors: [kept] }])])) {
-      if (item.type === 'unbind') ended.push(...item.numbers);
-    }
+    for (const item of binder.news()) if (item.type === 'unbind') ended.push(...item.numbers);
   }
-  t.deepEqual(ended, [1]);
+  return ended.toSorted();
+}
+
+test('the binding of a tensor that was collected ends with the next batch', async (t) => {
+  const binder = new Binder();
+  const kept = ones(1);
+  for (const value of [ones(2), kept]) binder.encode([push(1, [{ key: 0, tensors: [value] }])]);
+  t.deepEqual(await endedOf(binder, 1), [1]);
+  t.is(binder.bind(kept), 2);
+});
+
+test('numbers come again once the other side knows that they are free', async (t) => {
+  const [binder, table] = [new Binder(), new BindingTable()];
+  const kept = ones(1);
+  /** The shape that the other side sees, and the number that stood for it. */
+  const send = (value: TensorHandle): unknown[] => {
+    const batch = binder.encode([push(1, [{ key: 0, tensors: [value] }])]);
+    const [message] = table.decode(crossed(batch)) as [Request & { push: WireGroup[] }];
+    return [...message.push[0]!.tensors[0]!.shape, binder.bind(value)];
+  };
+  t.deepEqual(send(kept), [1, 1]);
+  for (let round = 0; round < 3; round++) {
+    const seen = [2, 3].map((length) => send(zeros(length)));
+    t.deepEqual(
+      seen.map(([length]) => length),
+      [2, 3],
+    );
+    t.deepEqual(seen.map(([, number]) => number).toSorted(), [2, 3]);
+    t.deepEqual(send(kept), [1, 1]);
+    const numbers = await endedOf(binder, 2);
+    t.deepEqual(numbers, [2, 3]);
+    table.decode(crossed([{ type: 'unbind', numbers }]));
+  }
 });
