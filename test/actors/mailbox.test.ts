@@ -168,3 +168,19 @@ test('an update is run and answered, with its failure if it has one', async (t) 
     ],
   ]);
 });
+
+test('a call that went the direct way and failed lets go of its fresh tensors', async (t) => {
+  const asked: number[] = [];
+  const direct = {
+    submit: (batch: readonly ToCoordinator[]) => batch.length,
+    listen: () => undefined,
+    freshOf: (id: number) => void asked.push(id),
+  };
+  const link = Object.assign(new TestLink(), { direct });
+  const mailbox = mailboxOn(link);
+  const pull = mailbox.request({ type: 'pull', pull: [{ key: 0, tensors: [] }] });
+  await posted();
+  link.answer({ type: 'failed', id: 1, failure: { code: 'timeout', message: 'late' } });
+  await rejects(t, pull, { code: 'timeout' });
+  t.deepEqual(asked, [1]);
+});
