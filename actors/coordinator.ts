@@ -307,7 +307,7 @@ export class Coordinator implements Actor<ToCoordinator> {
   /** The engine needs something of the coordinator before it can go on. */
   renew(): void {
     this.#takeBack();
-    this.#lease?.touchAll();
+    this.#lease?.renew();
     this.#goOn();
   }
 

@@ -76,6 +76,11 @@ export class EngineLease {
     this.#rule = undefined;
   }
 
+  /** As `touch`, of the keys for which the engine has no hyper-parameters left. */
+  renew(): void {
+    this.touch(this.#hyper.exhausted());
+  }
+
   /** Takes the store back, with the requests that have not ended, those of a device in order. */
   recall(): readonly LeftOver[] {
     if (!this.#isLeased) return [];

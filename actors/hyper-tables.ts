@@ -44,6 +44,9 @@ export interface KeyHyper {
 export class HyperTables {
   readonly #engine: Engine;
   readonly #tables = new Map<string, Table>();
+  readonly #tableOf = new Map<Entry, Table>();
+  /** Numbers that the engine knows and no table has. */
+  readonly #free: number[] = [];
   #inForce: OptimizerInForce | undefined;
   #dependencies: Dependencies | undefined;
 
@@ -53,31 +56,64 @@ export class HyperTables {
 
   /** Forgets all tables: from now on they are those of another optimizer, or of later updates. */
   begin(inForce: OptimizerInForce | undefined): void {
+    for (const { number } of this.#tables.values()) this.#free.push(number);
     this.#tables.clear();
+    this.#tableOf.clear();
     this.#inForce = inForce;
     this.#dependencies = undefined;
   }
 
   /** The hyper-parameters of the next updates of `entry`; only while the store is not leased. */
   of(entry: Entry): KeyHyper {
+    const known = this.#tableOf.get(entry);
+    if (known !== undefined && covers(known, entry.count)) return keyHyper(known);
+    if (known !== undefined) this.#letGo(entry, known);
+    const table = this.#tableFor(entry);
+    table.users += 1;
+    this.#tableOf.set(entry, table);
+    return keyHyper(table);
+  }
+
+  /** Keys that have made all updates which their tables hold hyper-parameters for. */
+  exhausted(): Entry[] {
+    return [...this.#tableOf].flatMap(([entry, table]) =>
+      covers(table, entry.count) ? [] : [entry],
+    );
+  }
+
+  #letGo(entry: Entry, table: Table): void {
+    this.#tableOf.delete(entry);
+    table.users -= 1;
+    if (table.users > 0) return;
+    this.#tables.delete(table.name);
+    this.#free.push(table.number);
+  }
+
+  #tableFor(entry: Entry): Table {
     const { optimizer, options } = this.#inForce!;
     const counters = entry.count === 0 ? optimizer.counters : entry.counters;
     const start = { key: entry.key, shape: entry.like.shape, count: entry.count, counters };
     this.#dependencies ??= dependenciesOf(optimizer, momentOf(options, start), options);
     const name = tableName(start, this.#dependencies, options);
     const known = this.#tables.get(name);
-    if (known !== undefined) return keyHyper(known);
-    const rows = this.#dependencies.count || this.#dependencies.counters ? rowsAhead : 1;
-    const table = { number: this.#tables.size, ...tableFrom(start, rows, this.#inForce!) };
+    if (known !== undefined) return known;
+    const isSteady = !this.#dependencies.count && !this.#dependencies.counters;
+    const number = this.#free.pop() ?? this.#tables.size;
+    const numbers = tableFrom(start, isSteady ? 1 : rowsAhead, this.#inForce!);
+    const table = { name, number, isSteady, users: 0, ...numbers };
     this.#tables.set(name, table);
-    const { number, first, values, width } = table;
-    this.#engine.setHyper(number, { first, values, width, isSteady: rows === 1 });
-    return keyHyper(table);
+    this.#engine.setHyper(number, table);
+    return table;
   }
 }
 
 interface Table {
+  readonly name: string;
   readonly number: number;
+  /** Keys that go by it. */
+  users: number;
+  /** Whether its one row holds for every update. */
+  readonly isSteady: boolean;
   /** Updates made before that of the first row. */
   readonly first: number;
   readonly width: number;
@@ -85,6 +121,11 @@ interface Table {
   readonly step: Step;
   /** Before the first row, and after each. */
   readonly counters: readonly Counters[];
+}
+
+/** Whether it has the hyper-parameters of the update after `count` others. */
+function covers({ isSteady, first, values, width }: Table, count: number): boolean {
+  return isSteady || count - first < values.length / width;
 }
 
 type Start = Parameters<typeof momentOf>[1];
