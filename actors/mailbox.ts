@@ -194,7 +194,7 @@ export class Mailbox {
           this.#finish(message);
           break;
         case 'failed':
-          this.#link.direct?.freshOf(message.id); // Nobody gets them.
+          this.#link.direct?.givenTo(message.id); // Nobody gets them.
           this.#take(message.id)?.reject(fromFailure(message.failure));
           break;
         case 'update':

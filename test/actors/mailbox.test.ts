@@ -174,7 +174,7 @@ test('a call that went the direct way and failed lets go of its fresh tensors', 
   const direct = {
     submit: (batch: readonly ToCoordinator[]) => batch.length,
     listen: () => undefined,
-    freshOf: (id: number) => void asked.push(id),
+    givenTo: (id: number) => void asked.push(id),
   };
   const link = Object.assign(new TestLink(), { direct });
   const mailbox = mailboxOn(link);
