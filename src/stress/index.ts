@@ -3,3 +3,5 @@
  * docs/reliability.md.
  */
 export * from '../history/index.js';
+export { stress, type Output } from './command.js';
+export type { Scenario } from './scenario.js';

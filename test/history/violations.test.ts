@@ -1,6 +1,7 @@
 import test from 'ava';
 import { checkOwnOrder } from '../../src/history/check-order.js';
 import { checkRounds } from '../../src/history/check-rounds.js';
+import { checkStaleness } from '../../src/history/check-staleness.js';
 import { checkSums, lanesFor } from '../../src/history/check-sums.js';
 import { checkVersions } from '../../src/history/check-versions.js';
 import { sumModel } from '../../src/history/models.js';
@@ -159,6 +160,17 @@ test('rounds: a caller that pushes for all devices at once', (t) => {
     t.is(check(after([4, 2, 6]), lanes), undefined);
     t.not(check(after([2, 1, 3]), lanes), undefined);
   }
+});
+
+test('staleness: nobody gets too far ahead, and a pull misses only so many', (t) => {
+  const pushes = [push(0, 0, 1), push(0, 1, 2), push(1, 0, 9), push(1, 10, 11)];
+  const after = (seen: readonly number[]): Operation[] => historyOf(...pushes, pull(0, 3, 4, seen));
+  t.is(checkStaleness(after([2, 1, 3]), two, 1), undefined);
+  t.regex(checkStaleness(after([2, 0, 2]), two, 1)!.rule, /too far ahead/);
+  t.is(checkStaleness(after([2, 0, 2]), two, 2), undefined);
+  t.not(checkStaleness(after([0, 0, 0]), two, 1), undefined);
+  const gone = historyOf(push(0, 0, 1), push(0, 1, 2), push(0, 3, 4), pull(0, 5, 6, [3, 0, 3]));
+  t.is(checkStaleness(gone, two, 1), undefined, 'one that had gone holds nobody up');
 });
 
 const update = (stored: Float32Array, input: Float32Array): Float32Array =>

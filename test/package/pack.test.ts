@@ -104,6 +104,9 @@ test('the package installs into an empty project and works there', async (t) => 
   }
 
   t.is(await succeed(t, ['node', 'history.mjs'], folder), 'undefined\n');
+  const stress = ['stress', '--type', 'dist_sync', '--ops', '50'];
+  const told = await succeed(t, [join('node_modules', '.bin', 'tensorkv'), ...stress], folder);
+  t.regex(told, /\n1 passed, 0 failed\n$/);
 
   await symlink(join(root, 'node_modules', '@types'), join(folder, 'node_modules', '@types'));
   await succeed(t, ['node', join(root, 'node_modules', 'typescript', 'bin', 'tsc')], folder);
