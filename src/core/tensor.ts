@@ -145,6 +145,7 @@ export class Tensor<Data extends TensorData = NumberData> implements TensorHandl
   astype(dtype: 'int64'): Tensor<BigInt64Array>;
   astype(dtype: DType): Tensor;
   astype(dtype: DType): AnyTensor {
+    dtypeInfo(dtype); // None is not the default here.
     const out = zeros(this.shape, { dtype, device: this.device });
     castElements(this.data, this.dtype, out.data, dtype);
     return out;

@@ -58,3 +58,7 @@ test('V2: dtypeOf knows no dtype of arrays that hold no tensor', (t) => {
     t.is(dtypeOf(data), undefined);
   }
 });
+
+test('V2: astype has no default', (t) => {
+  t.throws(() => full(1, 1).astype(undefined as never), { instanceOf, code: 'bad_argument' });
+});

@@ -23,6 +23,16 @@ for (const name of ['sgdd', '', 'constructor', null, undefined, 3, {}]) {
   });
 }
 
+for (const options of [null, 3, 'lr', () => 1, [0.1]]) {
+  test(`S13: optim.sgd refuses ${inspect(options)} as options`, (t) => {
+    t.throws(() => optim.sgd(options as object), {
+      instanceOf,
+      code: 'bad_optimizer',
+      message: /^optim.sgd expected an options object, got /,
+    });
+  });
+}
+
 test('S13: sgd has the defaults of MXNet 2.0', (t) => {
   t.deepEqual(sgd.resolve({}), {
     lr: 0.1,

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import test from 'ava';
 import { kernels, type AnyTypedArray } from '../../native/kernels.js';
+import { KVStoreError, unsharedView } from '../../src/index.js';
 import { runNode } from './child.js';
 
 const hasAddon = kernels.name === 'native';
@@ -96,4 +97,20 @@ nativeTest('unsharedView keeps the memory until it is collected itself', async (
   t.is(stderr, '');
   t.is(stdout, 'kept\nfreed\nterminated\n');
   t.is(code, 0);
+});
+
+nativeTest('unsharedView takes tensors and typed arrays alone', (t) => {
+  for (const source of [
+    undefined,
+    3,
+    {},
+    new SharedArrayBuffer(8),
+    new DataView(new ArrayBuffer(8)),
+  ]) {
+    t.throws(() => unsharedView(source as Float32Array), {
+      instanceOf: KVStoreError,
+      code: 'bad_argument',
+      message: /^unsharedView expected a tensor or a typed array, got /,
+    });
+  }
 });

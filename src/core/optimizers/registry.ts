@@ -18,6 +18,7 @@ import { lion, type LionOptions } from './lion.js';
 import { muon, type MuonOptions } from './muon.js';
 import { nadam, type NadamOptions } from './nadam.js';
 import { nag, type NagOptions } from './nag.js';
+import { isPlainObject } from '../options.js';
 import type { Optimizer, OptimizerSpec } from './optimizer.js';
 import { radam, type RadamOptions } from './radam.js';
 import { rmsprop, type RmspropOptions } from './rmsprop.js';
@@ -116,8 +117,11 @@ export const optim: Optim = Object.freeze(
   Object.fromEntries(optimizerNames.map((name) => [name, (options = {}) => spec(name, options)])),
 ) as Optim;
 
-function spec(name: OptimizerName, options: object): OptimizerSpec {
-  const given = options as Readonly<Record<string, unknown>>;
-  optimizerNamed(name).resolve(given);
-  return { name, options: given };
+function spec(name: OptimizerName, options: unknown): OptimizerSpec {
+  if (!isPlainObject(options)) {
+    const message = `optim.${name} expected an options object, got ${show(options)}`;
+    throw new KVStoreError('bad_optimizer', message);
+  }
+  optimizerNamed(name).resolve(options);
+  return { name, options };
 }
