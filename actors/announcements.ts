@@ -15,26 +15,26 @@ export class Announcements {
     this.#send = send;
   }
 
-  /** These keys exist from now on. */
-  keys(entries: readonly Entry[]): void {
+  /** These keys exist from now on; told to `ranks`, or to all. */
+  keys(entries: readonly Entry[], ranks = this.#members.live()): void {
     const keys = entries.map(({ key, order: number, like }) => {
       const { shape, dtype, device } = like;
       return { key, number, shape, dtype, device };
     });
-    this.#tell({ type: 'keys', keys });
+    this.#tell(ranks, { type: 'keys', keys });
   }
 
-  /** This optimizer is in force with these options, or none. */
-  rule(rule: RuleKind): void {
+  /** This optimizer is in force with these options, or none; told to `ranks`, or to all. */
+  rule(rule: RuleKind, ranks = this.#members.live()): void {
     const set =
       rule.kind === 'optimizer'
         ? { name: rule.optimizer.name, options: plainOptions(rule.options) }
         : {};
     const custom = rule.kind === 'optimizer' ? customOf(rule.optimizer)?.spec : undefined;
-    this.#tell({ type: 'optimizer', ...set, ...(custom && { custom }) });
+    this.#tell(ranks, { type: 'optimizer', ...set, ...(custom && { custom }) });
   }
 
-  #tell(message: FromCoordinator): void {
-    for (const rank of this.#members.live()) this.#send(rank, message);
+  #tell(ranks: readonly Rank[], message: FromCoordinator): void {
+    for (const rank of ranks) this.#send(rank, message);
   }
 }

@@ -102,6 +102,16 @@ export class Closing {
     for (const rank of ranks) clocks[rank]! += 1;
   }
 
+  /** A new rank starts where the slowest live one is. */
+  joined(rank: Rank, entries: Iterable<Entry>): void {
+    if (this.#consistency !== 'ssp') return;
+    const others = this.#members.live().filter((other) => other !== rank);
+    for (const entry of entries) {
+      const clocks = this.clocksOf(entry);
+      if (others.length > 0) clocks[rank] = Math.min(...others.map((other) => clocks[other]!));
+    }
+  }
+
   /** By rank: how many of its pushes have ended. Only in a store of `ssp`. */
   clocksOf(entry: Entry): Float64Array {
     const { size } = this.#members;

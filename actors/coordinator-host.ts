@@ -94,12 +94,14 @@ export function hostCoordinator(options: CoordinatorOptions): CoordinatorControl
     coordinator.renew();
     settle();
   };
-  const bell = engine && ringFor(engine, options, renew);
+  const bell = engine && ringFor(engine, renew);
 
   return {
     join: (rank, port) => {
       ports.set(rank, port);
       devices.add(rank, port);
+      coordinator.join(rank);
+      settle();
       port.once('close', () => {
         ports.delete(rank);
         // The engine lets go of the device's tensors first; whatever still waits has them itself.
@@ -139,13 +141,9 @@ function engineFor({
 }
 
 /** Has `onRing` called when the engine needs the coordinator. */
-function ringFor(
-  engine: Engine,
-  { workers }: CoordinatorOptions,
-  onRing: () => void,
-): EngineDevice | undefined {
+function ringFor(engine: Engine, onRing: () => void): EngineDevice | undefined {
   const calls = new Float64Array(64);
-  const bell = attachDevice(engine.number, coordinatorRank(workers), () => {
+  const bell = attachDevice(engine.number, coordinatorRank, () => {
     while (bell?.takeEnded(calls) === calls.length);
     onRing();
   });

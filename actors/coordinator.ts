@@ -5,6 +5,7 @@ import type { Actor } from './actor.js';
 import { Announcements } from './announcements.js';
 import { Closing } from './closing.js';
 import { Collective } from './collective.js';
+import { Configuring, isSetting } from './configuring.js';
 import type { CoordinatorHost } from './coordinator-needs.js';
 import { EngineLease } from './engine-lease.js';
 import type { Entry, EntryTicket } from './entry.js';
@@ -15,16 +16,13 @@ import { OpenTickets } from './open-tickets.js';
 import { Pins } from './pins.js';
 import { Pulls } from './pulls.js';
 import { Rounds } from './rounds.js';
-import { Settings, type SettingRequest } from './settings.js';
+import { Settings } from './settings.js';
 import { StatusBlock } from './status.js';
 import { StateQueue } from './state-queue.js';
 import { StateCalls, type StateRequest } from './state-calls.js';
 import { Ticket, type CallRequest } from './ticket.js';
 import { timeoutOf } from './timeouts.js';
 import { UpdateRule } from './update-rule.js';
-
-/** Requests that are settings: rank 0's count, others follow them. */
-const settings: ReadonlySet<string> = new Set(['setUpdater', 'setOptimizer', 'setCompression']);
 
 /**
  * Owns every stored tensor and makes the pushes of each key one sequence. This is the reference: the
@@ -43,6 +41,7 @@ export class Coordinator implements Actor<ToCoordinator> {
   /** What waits for other devices before it starts: inits, settings, barriers. */
   readonly #collective: Collective;
   readonly #inits: Inits;
+  readonly #configuring: Configuring;
   readonly #state: StateCalls;
   readonly #open = new OpenTickets();
   readonly #stateQueue = new StateQueue(this.#open);
@@ -88,14 +87,14 @@ export class Coordinator implements Actor<ToCoordinator> {
       ruleChanged,
     });
     this.#collective = new Collective(this.#members, (ticket) => this.#run(ticket));
-    this.#inits = new Inits({
+    this.#inits = this.#newInits();
+    this.#configuring = new Configuring({
       keys: this.#keys,
+      updates: this.#updates,
+      settings: this.#settings,
       collective: this.#collective,
-      added: (entries) => {
-        this.#lease?.touch(entries);
-        this.#announce.keys(entries);
-      },
-      pull: (ticket, groups) => this.#submit(ticket, [], groups),
+      ruleChanged,
+      answer: (ticket, failure) => this.#answer(ticket, failure),
     });
     this.#lease = EngineLease.on(host, {
       keys: this.#keys,
@@ -106,6 +105,18 @@ export class Coordinator implements Actor<ToCoordinator> {
       consistency: options.consistency,
     });
     this.#goOn();
+  }
+
+  #newInits(): Inits {
+    return new Inits({
+      keys: this.#keys,
+      collective: this.#collective,
+      added: (entries) => {
+        this.#lease?.touch(entries);
+        this.#announce.keys(entries);
+      },
+      pull: (ticket, groups) => this.#submit(ticket, [], groups),
+    });
   }
 
   receive(from: Rank, batch: readonly ToCoordinator[]): void {
@@ -150,6 +161,19 @@ export class Coordinator implements Actor<ToCoordinator> {
     // Before any is taken back: who gives up in this moment is not who the others waited for.
     const errors = late.map((ticket) => timeoutOf(ticket, this.#closing, this.#collective));
     late.forEach((ticket, i) => this.#fail(ticket, errors[i]));
+    this.#goOn();
+  }
+
+  /** Device `rank` takes part from now on, if it did not already: rounds that are open need it. */
+  join(rank: Rank): void {
+    this.#takeBack();
+    if (this.#members.join(rank)) {
+      const entries = this.#keys.entries();
+      this.#lease?.grow(this.#members.size);
+      this.#closing.joined(rank, entries);
+      this.#announce.keys(entries, [rank]);
+      this.#announce.rule(this.#updates.rule, [rank]);
+    }
     this.#goOn();
   }
 
@@ -216,7 +240,7 @@ export class Coordinator implements Actor<ToCoordinator> {
       case 'setOptimizer':
       case 'setCompression':
         this.#rounds.resume(); // So that keys which nothing waits for are idle.
-        return this.#configure(ticket, request);
+        return this.#configuring.run(ticket, request);
       case 'setHyper':
         this.#updates.change(request.options);
         this.#announce.rule(this.#updates.rule);
@@ -238,29 +262,6 @@ export class Coordinator implements Actor<ToCoordinator> {
     return checked;
   }
 
-  /** Rank 0's setting counts; the n-th one of another device waits for the n-th of rank 0. */
-  #configure(ticket: EntryTicket, request: SettingRequest): void {
-    if (ticket.rank !== 0) {
-      const outcome = this.#collective.follow(ticket);
-      if (outcome !== 'held') this.#answer(ticket, outcome.failure);
-      return;
-    }
-    if (request.type === 'setCompression') {
-      this.#updates.compression.use(request.compression);
-      return this.#configured(ticket);
-    }
-    this.#settings.ruleOf(ticket, request, (rule) => {
-      this.#updates.use(rule, this.#keys.entries());
-      this.#announce.rule(this.#updates.rule);
-      this.#configured(ticket);
-    });
-  }
-
-  #configured(ticket: EntryTicket): void {
-    this.#answer(ticket, undefined);
-    this.#collective.configured(ticket, undefined);
-  }
-
   /** Answers a ticket with an error and takes back whatever of it still waits. */
   #fail(ticket: EntryTicket, error: unknown): void {
     if (!this.#open.has(ticket)) return;
@@ -268,7 +269,7 @@ export class Coordinator implements Actor<ToCoordinator> {
     this.#answer(ticket, failure);
     this.#rounds.withdraw(ticket, failure);
     const { type } = ticket.request;
-    if (ticket.rank === 0 && settings.has(type)) {
+    if (ticket.rank === 0 && isSetting(ticket.request)) {
       this.#collective.configured(ticket, failure); // Those who follow it hear of its failure.
     } else {
       this.#collective.withdraw(ticket);
@@ -330,7 +331,8 @@ export class Coordinator implements Actor<ToCoordinator> {
 
   #publish(): void {
     this.#status.publish({
-      live: this.#members.live().length,
+      workers: this.#members.size,
+      live: this.#members.liveCount,
       dead: this.#members.deadCount,
       keys: this.#keys.size,
       bytes: this.#budget.usedBytes,

@@ -8,7 +8,6 @@ import { Thread } from './thread.js';
 /** What every device thread is started with, beside what its program needs. */
 export interface DeviceStart<Program> {
   readonly coordinator: CoordinatorAddress;
-  readonly numWorkers: number;
   readonly program: Program;
 }
 
@@ -49,6 +48,11 @@ export class DeviceGroup<Program> {
   readonly #losses: KVStoreError[] = [];
   #coordinatorLoss: KVStoreError | undefined;
   readonly #options: DeviceGroupOptions<Program>;
+  /** Devices at work, and those that are about to be. */
+  readonly #running = new Set<Promise<void>>();
+  /** Ranks that have been given. */
+  #ranks = 0;
+  #hasEnded = false;
   #stopping: Promise<void> | undefined;
 
   private constructor(options: DeviceGroupOptions<Program>) {
@@ -67,6 +71,18 @@ export class DeviceGroup<Program> {
     return new DeviceGroup(options);
   }
 
+  /** Starts one more device. Resolves with its rank; rejects with `closed` when the group has ended. */
+  async add(): Promise<Rank> {
+    if (this.#hasEnded || this.#stopping) {
+      throw new KVStoreError('closed', 'add expected a group at work, but it has ended');
+    }
+    const rank = this.#ranks++;
+    const connected = this.#coordinator.connect(rank);
+    this.#keep(connected.then((address) => this.#runDevice(address)));
+    await connected;
+    return rank;
+  }
+
   /** Ends every thread that still runs; `done` then rejects with `closed`. */
   stop(): Promise<void> {
     this.#stopping ??= this.#stop();
@@ -76,13 +92,15 @@ export class DeviceGroup<Program> {
   async #start(): Promise<unknown[]> {
     try {
       const { workers } = this.#options.coordinator;
-      const ranks = Array.from({ length: workers }, (_, rank) => rank);
-      const addresses = await Promise.all(ranks.map((rank) => this.#coordinator.connect(rank)));
-      await Promise.all(addresses.map((address) => this.#runDevice(address)));
+      const ranks = Array.from({ length: workers }, () => this.#ranks++);
+      const addresses = Promise.all(ranks.map((rank) => this.#coordinator.connect(rank)));
+      this.#keep(addresses.then((all) => all.forEach((each) => this.#keep(this.#runDevice(each)))));
+      while (this.#running.size > 0) await Promise.all(this.#running);
     } catch (error) {
       await Promise.all(this.#threads.map((thread) => thread.terminate()));
       throw this.#coordinatorLoss ?? error;
     } finally {
+      this.#hasEnded = true;
       await this.#coordinator.stop();
       this.events.end();
     }
@@ -94,13 +112,19 @@ export class DeviceGroup<Program> {
     return this.#results;
   }
 
+  /** The group does not end before `work` has. */
+  #keep(work: Promise<void>): void {
+    const kept = work.finally(() => this.#running.delete(kept));
+    kept.catch(() => undefined); // Whoever waits for all of them hears of it.
+    this.#running.add(kept);
+  }
+
   /** Runs one device to its end. */
   async #runDevice(address: CoordinatorAddress): Promise<void> {
     const { port, rank } = address;
     if (this.#stopping) return port.close();
     const { entry, program } = this.#options;
-    const { workers: numWorkers } = this.#options.coordinator;
-    const workerData: DeviceStart<Program> = { coordinator: address, numWorkers, program };
+    const workerData: DeviceStart<Program> = { coordinator: address, program };
     const thread = new Thread(`device ${rank}`, entry, { workerData, transferList: [port] });
     this.#threads.push(thread);
     this.#results[rank] = undefined;

@@ -81,6 +81,12 @@ export class EngineLease {
     this.touch(this.#hyper.exhausted());
   }
 
+  /** There are `ranks` ranks now. Only while the store is not leased. */
+  grow(ranks: number): void {
+    this.#engine.grow(ranks);
+    this.touchAll();
+  }
+
   /** Takes the store back, with the requests that have not ended, those of a device in order. */
   recall(): readonly LeftOver[] {
     if (!this.#isLeased) return [];

@@ -56,6 +56,11 @@ export class InlineCoordinator {
     this.#actor.tick(nowMs);
   }
 
+  /** Device `rank`, the next one, takes part from now on. */
+  join(rank: Rank): void {
+    this.#actor.join(rank);
+  }
+
   /** Device `rank` is gone: dead of `cause`, or in good order without one. */
   depart(rank: Rank, cause: string | undefined): void {
     this.#actor.depart(rank, cause);

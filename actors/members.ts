@@ -1,9 +1,13 @@
 import { KVStoreError } from '../src/core/errors.js';
 import type { OnDeath, Rank } from '../src/core/protocol.js';
 
-type State = 'live' | 'left' | 'dead';
+/** `absent`: dead, and to come back as a new incarnation, for which everyone waits. */
+type State = 'live' | 'absent' | 'left' | 'dead';
 
-/** The devices of a store: who is live, who left in good order, who died and of what. */
+/**
+ * The devices of a store: who is live, who left in good order, who died and of what. Ranks are given
+ * in turn and never to another device; one that died may come back as its next incarnation.
+ */
 export class Members {
   readonly #states: State[];
   readonly #causes = new Map<Rank, string>();
@@ -18,16 +22,33 @@ export class Members {
     this.#sort();
   }
 
-  /** Marks `rank` as gone: dead of `cause`, or in good order without one. Once only. */
-  depart(rank: Rank, cause: string | undefined): boolean {
-    if (this.#states[rank] !== 'live') return false;
-    this.#states[rank] = cause === undefined ? 'left' : 'dead';
+  /**
+   * Takes `rank` in: the next that was not given yet, or the new incarnation of one that is absent.
+   * Whether it was not in already.
+   */
+  join(rank: Rank): boolean {
+    const state = this.#states[rank];
+    if (rank !== this.#states.length && state !== 'absent') return false;
+    this.#states[rank] = 'live';
+    this.#causes.delete(rank);
+    this.#sort();
+    return true;
+  }
+
+  /**
+   * Marks `rank` as gone: in good order without a `cause`; else dead of it, and `absent` if it
+   * `returns`. Once only, but an absent one may still turn out to be dead.
+   */
+  depart(rank: Rank, cause: string | undefined, returns = false): boolean {
+    const state = this.#states[rank];
+    if (state !== 'live' && !(state === 'absent' && !returns)) return false;
+    this.#states[rank] = cause === undefined ? 'left' : returns ? 'absent' : 'dead';
     if (cause !== undefined) this.#causes.set(rank, cause);
     this.#sort();
     return true;
   }
 
-  /** How many ranks there are: 0 up to it have been given. */
+  /** How many ranks have been given: they are 0 up to it. */
   get size(): number {
     return this.#states.length;
   }
@@ -36,7 +57,12 @@ export class Members {
     return this.#states[rank] === 'live';
   }
 
-  /** Live ranks, ascending. */
+  /** Whether `rank` is live, or comes back. */
+  isAwaited(rank: Rank): boolean {
+    return this.isLive(rank) || this.#states[rank] === 'absent';
+  }
+
+  /** Ranks that a round needs, ascending: live ones, and those that come back. */
   live(): readonly Rank[] {
     return this.#live;
   }
@@ -44,6 +70,10 @@ export class Members {
   /** Dead ranks whose absence ends what waits for everyone; none under `onDeath: 'continue'`. */
   fatal(): readonly Rank[] {
     return this.#fatal;
+  }
+
+  get liveCount(): number {
+    return this.#inState('live').length;
   }
 
   get deadCount(): number {
@@ -61,11 +91,11 @@ export class Members {
   }
 
   #sort(): void {
-    this.#live = this.#inState('live');
-    this.#fatal = this.#onDeath === 'abort' ? this.#inState('dead') : [];
+    this.#live = this.#inState('live', 'absent');
+    this.#fatal = this.#onDeath === 'continue' ? [] : this.#inState('dead');
   }
 
-  #inState(state: State): Rank[] {
-    return this.#states.flatMap((each, rank) => (each === state ? [rank] : []));
+  #inState(...states: State[]): Rank[] {
+    return this.#states.flatMap((each, rank) => (states.includes(each) ? [rank] : []));
   }
 }

@@ -43,6 +43,7 @@ export function portLink({ port, engine, rank, status }: CoordinatorAddress): Li
     post: (batch) => port.postMessage(binder.encode(batch)),
     listen: (listener) => {
       onBatch = listener;
+      readAll(port, hear); // What was posted before it listened.
       port.on('message', hear);
       port.unref(); // Listening refs the port, but an idle store must not keep an app running.
     },

@@ -2,6 +2,7 @@ import { statusCounter, statusWord } from '../src/core/layout.js';
 
 /** What a store's status block tells beside the number of updates. */
 export interface Status {
+  readonly workers: number;
   readonly live: number;
   readonly dead: number;
   readonly keys: number;
@@ -29,7 +30,8 @@ export class StatusBlock {
     Atomics.notify(this.#words, statusWord.posts);
   }
 
-  publish({ live, dead, keys, bytes }: Status): void {
+  publish({ workers, live, dead, keys, bytes }: Status): void {
+    Atomics.store(this.#words, statusWord.workers, workers);
     Atomics.store(this.#words, statusWord.live, live);
     Atomics.store(this.#words, statusWord.dead, dead);
     Atomics.store(this.#words, statusWord.keys, keys);

@@ -106,6 +106,7 @@ export interface AddonEngine {
     width: number,
     values: Float64Array,
   ): void;
+  grow(engine: OwnedEngine, ranks: number): void;
   lease(engine: OwnedEngine, live: readonly number[], pins: Int32Array): void;
   recall(engine: OwnedEngine): Recalled;
   callDevice(engine: OwnedEngine, rank: number): void;

@@ -77,6 +77,8 @@ export interface Engine {
   /** Where the pushes of each rank on a key that have ended are counted, with `ssp`. */
   setClocks(key: number, clocks: Float64Array): void;
   setHyper(table: number, rows: HyperRows): void;
+  /** Makes room for ranks 0 to `ranks` - 1. Only while the store is not leased. */
+  grow(ranks: number): void;
   /**
    * Leaves the store to the engine, with pins as in `Recalled`: a round takes a push of each of
    * `live`.
@@ -142,9 +144,7 @@ const accessCodes = { none: 0, read: 1, assign: 2, step: 3 } as const;
 const { addon } = loadAddon();
 
 /** The rank under which a coordinator attaches: rung when a round needs it. */
-export function coordinatorRank(ranks: number): number {
-  return ranks;
-}
+export const coordinatorRank = 2 ** 32 - 1;
 
 /**
  * An engine for `ranks` devices, or undefined where there is no addon. `updates` holds the counter of
@@ -176,6 +176,7 @@ export function createEngine(
       assert(values.length >= width, 'a table of hyper-parameters has a row');
       native.setHyper(held, table, first, isSteady, width, values);
     },
+    grow: (ranks) => native.grow(held, ranks),
     lease: (live, pins) => native.lease(held, live, Int32Array.from(pins)),
     recall: () => native.recall(held),
     call: (rank) => native.callDevice(held, rank),

@@ -87,8 +87,9 @@ export class KVStore extends KVStoreBase {
     return this.#identity.rank;
   }
 
+  /** How many ranks there are: `add` of a group makes it grow, and nothing makes it fall. */
   override get numWorkers(): number {
-    return this.#identity.numWorkers;
+    return this.#statistics.workers;
   }
 
   /** The store's keys, in order of init. */
@@ -322,7 +323,7 @@ export class KVStore extends KVStoreBase {
   }
 
   async #close(): Promise<void> {
-    if (this.#identity.numWorkers === 1) await this.flush();
+    if (this.numWorkers === 1) await this.flush();
     this.#views.close();
     this.#keyCalls.close();
     const left = this.#plane.request({ type: 'leave' }).catch(() => undefined);

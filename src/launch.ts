@@ -39,6 +39,12 @@ export interface WorkerGroup<Result = unknown> extends AsyncIterable<GroupEvent>
    * `onDeath: 'continue'` its result is undefined instead), with `closed` after `stop`.
    */
   readonly done: Promise<Result[]>;
+  /**
+   * Starts one more device with the same program. Resolves with its rank, the next one: from then on
+   * the rounds that are open need it, and `numWorkers` counts it. Its `init` gives it the keys that
+   * are there, with their values. Rejects with `closed` when the group has ended.
+   */
+  add(): Promise<number>;
   /** Ends all devices that still run. */
   stop(): Promise<void>;
 }
@@ -101,6 +107,7 @@ function asGroup<Result>(devices: DeviceGroup<ProgramStart>): WorkerGroup<Result
   const seen = (): void => void done.catch(() => undefined);
   return {
     done,
+    add: () => devices.add(),
     stop: () => {
       seen();
       return devices.stop();

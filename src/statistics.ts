@@ -41,6 +41,11 @@ export class Statistics {
     add(this.#pulled, groups);
   }
 
+  /** Ranks that have been given, those of workers that are gone too. */
+  get workers(): number {
+    return Atomics.load(this.#words, statusWord.workers);
+  }
+
   read(inFlight: number): KVStoreStats {
     return {
       keys: Atomics.load(this.#words, statusWord.keys),

@@ -8,7 +8,6 @@ export type PlaneHandlers = Pick<PlaneOptions, 'onUpdate' | 'onNotice'>;
 export interface StoreIdentity {
   readonly type: StoreType;
   readonly rank: number;
-  readonly numWorkers: number;
   readonly devices: number | undefined;
   readonly status: SharedArrayBuffer;
 }

@@ -96,7 +96,6 @@ async function openBuiltIn(checkedType: StoreType, options: KVStoreOptions): Pro
   return KVStore.open(open, {
     type: checkedType,
     rank: 0,
-    numWorkers: 1,
     devices,
     status: coordinator.status,
   });

@@ -13,6 +13,7 @@ export interface WorkerContext<Args = unknown> {
   readonly kv: KVStore;
   /** This worker among `numWorkers`, from 0. */
   readonly rank: number;
+  /** As it was when this worker started; `kv.numWorkers` is as it is now. */
   readonly numWorkers: number;
   /** This worker's device, `cpu(rank)`. */
   readonly device: Device;
@@ -66,7 +67,7 @@ export async function runProgram(start: DeviceStart<ProgramStart>): Promise<void
 }
 
 async function execute(
-  { coordinator, program, numWorkers }: DeviceStart<ProgramStart>,
+  { coordinator, program }: DeviceStart<ProgramStart>,
   tell: (message: FromDevice) => void,
 ): Promise<unknown> {
   const run = await importProgram(program.module);
@@ -75,14 +76,13 @@ async function execute(
   const kv = await KVStore.open((handlers) => portPlane(coordinator, { timeoutMs, ...handlers }), {
     type: storeType(program.type),
     rank,
-    numWorkers,
     devices: undefined,
     status,
   });
   const result = await run({
     kv,
     rank,
-    numWorkers,
+    numWorkers: kv.numWorkers,
     device: cpu(rank),
     args: unpackTensors(program.args),
     report: (data) => tell({ type: 'report', data: packTensors(data) }),

@@ -230,6 +230,9 @@ void SetHyper(const Napi::CallbackInfo& info) {
                                       .values = {data, data + values.length}});
 }
 
+// grow(engine, ranks)
+void Grow(const Napi::CallbackInfo& info) { The<Owned>(info).engine().Grow(IndexOf(info[1])); }
+
 // Numbers of a pin: key, buffer, rank, how many.
 constexpr size_t kPinLength = 4;
 
@@ -462,6 +465,7 @@ void AddEngine(Napi::Env env, Napi::Object exports) {
   functions.Set("setPlan", Napi::Function::New<SetPlan>(env));
   functions.Set("setClocks", Napi::Function::New<SetClocks>(env));
   functions.Set("setHyper", Napi::Function::New<SetHyper>(env));
+  functions.Set("grow", Napi::Function::New<Grow>(env));
   functions.Set("lease", Napi::Function::New<Lease>(env));
   functions.Set("recall", Napi::Function::New<Recall>(env));
   functions.Set("callDevice", Napi::Function::New<CallDevice>(env));

@@ -63,7 +63,14 @@ class Schedule {
   }
 
   void Run() {
-    for (int step = 0; step < 60; ++step) {
+    RunPhase();
+    Grow();
+    RunPhase();
+  }
+
+ private:
+  void RunPhase() {
+    for (int step = 0; step < 40; ++step) {
       const uint32_t what = Pick(9);
       if (what < 4) {
         Issue();
@@ -86,7 +93,24 @@ class Schedule {
     CheckClocks();
   }
 
- private:
+  // More ranks, which start where the others are.
+  void Grow() {
+    ranks_ += Pick(3);
+    const bool is_async = consistency_ == Consistency::kAsync;
+    const std::vector<uint32_t> made = is_async ? std::vector<uint32_t>(keys_, 0) : pushes_[0];
+    pushes_.resize(ranks_, made);
+    pushed_.resize(ranks_, made);
+    rounds_.Clear();
+    rounds_.Grow(ranks_);
+    std::vector<Rank> live;
+    for (Rank rank = 0; rank < ranks_; ++rank) live.push_back(rank);
+    rounds_.SetLive(live);
+    for (KeyId key = 0; key < keys_; ++key) {
+      clocks_[key].resize(ranks_, clocks_[key][0]);
+      rounds_.SetClocks(key, clocks_[key].data());
+    }
+  }
+
   uint32_t Pick(uint32_t count) { return static_cast<uint32_t>(random_() % count); }
 
   // One call over some keys, in ascending order.
@@ -314,7 +338,7 @@ class Schedule {
   }
 
   std::mt19937_64 random_;
-  const Rank ranks_;
+  Rank ranks_;
   const uint32_t keys_;
   const Consistency consistency_;
   const uint32_t staleness_;

@@ -21,10 +21,10 @@
  * Status block of a store, written by its coordinator alone, read by every device (Int32 words,
  * then BigInt64 words):
  *
- *   0        4        8        12       16         24         32
- *   +--------+--------+--------+--------+----------+----------+
- *   | live   | dead   | keys   | posts  | updates  | bytes    |
- *   +--------+--------+--------+--------+----------+----------+
+ *   0        4        8        12       16         24         32        36     40
+ *   +--------+--------+--------+--------+----------+----------+---------+------+
+ *   | live   | dead   | keys   | posts  | updates  | bytes    | workers |      |
+ *   +--------+--------+--------+--------+----------+----------+---------+------+
  */
 
 /** A cache line: tensors start on one and own all they touch. */
@@ -50,10 +50,10 @@ export function padToLine(bytes: number): number {
 }
 
 /** Size of a store's status block. */
-export const statusBytes = 32;
+export const statusBytes = 40;
 
 /** Int32 words of the status block. */
-export const statusWord = { live: 0, dead: 1, keys: 2, posts: 3 } as const;
+export const statusWord = { live: 0, dead: 1, keys: 2, posts: 3, workers: 8 } as const;
 
 /** BigInt64 words of the status block, counted in 8-byte words from its start. */
 export const statusCounter = { updates: 2, bytes: 3 } as const;

@@ -21,12 +21,18 @@ export interface InlineGroupOptions {
  * takes it message by message and so chooses every interleaving.
  */
 export class InlineGroup {
-  readonly stores: readonly KVStore[];
   readonly coordinator: InlineCoordinator;
+  readonly #stores: KVStore[] = [];
+  readonly #open: (rank: number) => Promise<KVStore>;
 
-  private constructor(coordinator: InlineCoordinator, stores: readonly KVStore[]) {
+  private constructor(coordinator: InlineCoordinator, open: (rank: number) => Promise<KVStore>) {
     this.coordinator = coordinator;
-    this.stores = stores;
+    this.#open = open;
+  }
+
+  /** By rank. */
+  get stores(): readonly KVStore[] {
+    return this.#stores;
   }
 
   /** A group that ends with the test. */
@@ -41,16 +47,25 @@ export class InlineGroup {
       { automatic: false },
     );
     t.teardown(() => coordinator.stop());
-    const stores = Array.from({ length: workers }, (_, rank) =>
+    const group = new InlineGroup(coordinator, (rank) =>
       KVStore.open((handlers) => sharedPlane(coordinator.link(rank), { timeoutMs, ...handlers }), {
         type,
         rank,
-        numWorkers: workers,
         devices: undefined,
         status,
       }),
     );
-    return new InlineGroup(coordinator, await Promise.all(stores));
+    for (let rank = 0; rank < workers; rank++) await group.add();
+    return group;
+  }
+
+  /** One more worker: the first ones are there from the start. */
+  async add(): Promise<KVStore> {
+    const rank = this.#stores.length;
+    const store = await this.#open(rank);
+    this.#stores.push(store);
+    this.coordinator.join(rank);
+    return store;
   }
 
   /** Lets what the stores have sent arrive at the coordinator, and what it sent be heard. */

@@ -68,11 +68,16 @@ void Pause() {
 
 Engine::Engine(Rank ranks, Consistency consistency, double staleness, const KernelTable* kernels,
                int64_t* updates)
-    : ranks_(ranks),
-      kernels_(kernels),
+    : kernels_(kernels),
       updates_(updates),
       rounds_(ranks, consistency, staleness),
-      devices_(ranks + 1) {}
+      devices_(ranks) {}
+
+void Engine::Grow(Rank ranks) {
+  const Lock lock(mutex_);
+  rounds_.Grow(ranks);
+  if (ranks > devices_.size()) devices_.resize(ranks);
+}
 
 void Engine::SetPlan(KeyId key, Plan plan, BufferId stored, BufferId other, double version) {
   const Lock lock(mutex_);
@@ -124,11 +129,13 @@ void Engine::Recall(const std::function<void(const Ticket&)>& see,
 
 void Engine::Close() {
   Recall([](const Ticket&) {}, [](const Pin&) {}, [](KeyId, const Made&) {});
+  size_t ranks;
   {
     const Lock lock(mutex_);
     is_closed_ = true;
+    ranks = devices_.size();
   }
-  for (Rank rank = 0; rank <= ranks_; ++rank) Call(rank);
+  for (Rank rank = 0; rank < ranks; ++rank) Call(rank);
 }
 
 std::shared_ptr<Device> Engine::Attach(Rank rank, std::function<void()> ring) {
@@ -136,7 +143,7 @@ std::shared_ptr<Device> Engine::Attach(Rank rank, std::function<void()> ring) {
   device->rank = rank;
   device->ring = std::move(ring);
   const Lock lock(mutex_);
-  devices_[rank] = device;
+  SlotOf(rank) = device;
   ++attached_;
   return device;
 }
@@ -145,7 +152,8 @@ void Engine::Detach(Device& device) {
   {
     const Lock lock(mutex_);
     --attached_;
-    if (devices_[device.rank].get() == &device) devices_[device.rank].reset();
+    std::shared_ptr<Device>& slot = SlotOf(device.rank);
+    if (slot.get() == &device) slot.reset();
   }
   const std::lock_guard bell(device.bell);
   device.ring = nullptr;
@@ -325,7 +333,7 @@ bool Engine::TakeNext(Job* job) {
     const bool lacks_hyper =
         plan.access == Access::kStep && hyper_[plan.hyper].Row(plan.count) == nullptr;
     if ((lacks_hyper || rounds_.IsHeld(key)) && rounds_.IsRoundNext(key)) {
-      ended_.push_back({ranks_, 0, 0, {}});
+      ended_.push_back({kCoordinator, 0, 0, {}});
       continue;
     }
     if (!rounds_.Take(key, job, &ended_)) continue;
@@ -410,7 +418,7 @@ void Engine::Deliver(Lock& lock) {
   std::vector<std::shared_ptr<Device>> parked, rung;
   for (Ended& each : ended_) {
     out_bytes_ -= each.out_bytes;
-    const std::shared_ptr<Device>& device = devices_[each.rank];
+    const std::shared_ptr<Device>& device = SlotOf(each.rank);
     if (device == nullptr) continue;
     device->ended.push_back(each.id);
     if (!each.shown.empty()) device->shown.emplace(each.id, std::move(each.shown));
@@ -484,7 +492,7 @@ void Engine::Call(Rank rank) {
   std::shared_ptr<Device> device;
   {
     const Lock lock(mutex_);
-    device = devices_[rank];
+    device = SlotOf(rank);
     if (device == nullptr) return;
     device->was_called = true;
   }

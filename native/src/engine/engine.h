@@ -83,7 +83,12 @@ class Engine : public Worksite, public std::enable_shared_from_this<Engine> {
 
   const KernelTable& kernels() const { return *kernels_; }
 
+  // The rank under which a coordinator attaches.
+  static constexpr Rank kCoordinator = UINT32_MAX;
+
   // The coordinator's side. Plans and tables may change only while the store is recalled.
+  // Makes room for ranks 0 to `ranks` - 1; only then too.
+  void Grow(Rank ranks);
   // The key is in the first buffer of its plan, which is `stored`, with `version`.
   void SetPlan(KeyId key, Plan plan, BufferId stored, BufferId other, double version);
   void SetClocks(KeyId key, double* clocks);
@@ -98,8 +103,8 @@ class Engine : public Worksite, public std::enable_shared_from_this<Engine> {
   // Recalls the store for good, and wakes whoever waits.
   void Close();
 
-  // The device's side, on its own thread. The coordinator has the rank behind the last: it is rung
-  // when a round needs it, for want of hyper-parameters.
+  // The device's side, on its own thread. The coordinator attaches too: it is rung when a round
+  // needs it, for want of hyper-parameters.
   std::shared_ptr<Device> Attach(Rank rank, std::function<void()> ring);
   // After it, the device's `ring` is not called again.
   void Detach(Device& device);
@@ -146,9 +151,11 @@ class Engine : public Worksite, public std::enable_shared_from_this<Engine> {
   void RunBatch(Lock& lock, const Job* jobs, size_t count);
   void Finish(const Job& job);
   void Deliver(Lock& lock);
+  std::shared_ptr<Device>& SlotOf(Rank rank) {
+    return rank == kCoordinator ? coordinator_ : devices_[rank];
+  }
   bool HasNews(const Device& device) const { return !device.ended.empty() || device.was_called; }
 
-  const Rank ranks_;
   const KernelTable* const kernels_;
   int64_t* const updates_;
 
@@ -158,7 +165,8 @@ class Engine : public Worksite, public std::enable_shared_from_this<Engine> {
   std::vector<Made> made_;      // of each key since the lease
   std::vector<KeyId> changed_;  // keys with new versions
   std::vector<HyperTable> hyper_;
-  std::vector<std::shared_ptr<Device>> devices_;
+  std::vector<std::shared_ptr<Device>> devices_;  // by rank
+  std::shared_ptr<Device> coordinator_;
   bool is_leased_ = false;
   bool is_closed_ = false;
   // Jobs that were taken and have not been finished.

@@ -33,6 +33,14 @@ void Rounds::Resize(size_t count) {
   lanes_.resize(count * ranks_, nullptr);
 }
 
+void Rounds::Grow(Rank ranks) {
+  if (ranks <= ranks_) return;
+  ranks_ = ranks;
+  lanes_.assign(keys_.size() * ranks, nullptr);
+  is_live_.resize(ranks, false);
+  open_.resize(ranks);
+}
+
 void Rounds::SetBuffers(KeyId id, BufferId stored, BufferId other, double version) {
   Key& key = keys_[id];
   key.buffers[0] = stored;

@@ -138,6 +138,8 @@ class Rounds {
     }
   }
 
+  // Makes room for ranks 0 to `ranks` - 1. Only while no ticket is open.
+  void Grow(Rank ranks);
   // Which ranks a round takes. Only while no ticket is open.
   void SetLive(const std::vector<Rank>& live);
 
@@ -225,7 +227,7 @@ class Rounds {
   void End(Part* part, std::vector<Ended>* ended);
   void Free(Ticket* ticket);
 
-  const Rank ranks_;
+  Rank ranks_;
   const Consistency consistency_;
   const double staleness_;
   std::vector<bool> is_live_;
