@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
-import type { Bench, BenchOptions, SizeName } from './harness.js';
+import type { Bench, SizeName } from './harness.js';
+import { varied, type Lists } from './points.js';
 
 /** A mistake on the command line: one sentence, exit code 2. */
 export class UsageError extends Error {
@@ -11,7 +12,10 @@ export interface Settings {
   /** The benches to run. */
   readonly benches: readonly Bench[];
   readonly size: SizeName;
-  readonly options: BenchOptions;
+  /** What to vary, and through which values. */
+  readonly lists: Lists;
+  /** Start rivals that have to be installed. */
+  readonly outside: boolean;
   /** Rounds of each bench; without it, rounds fill a time. */
   readonly rounds: number | undefined;
   /** Print JSON lines, not tables. */
@@ -24,7 +28,7 @@ export interface Settings {
 
 interface Flags {
   readonly size: string;
-  readonly devices: string;
+  readonly devices?: string;
   readonly bytes?: string;
   readonly keys?: string;
   readonly floats?: string;
@@ -59,13 +63,16 @@ function describeFlags(known: readonly Bench[]): Command {
     .option('--json', 'print one JSON object a line', false)
     .option('--size <size>', 'smoke (small, for tests) or full', 'full')
     .option('--rounds <count>', 'rounds of each bench (default: as many as fill a time)')
-    .option('--devices <count>', 'devices, where a bench has several', '4')
-    .option('--bytes <count>', 'bytes of the one tensor, where a bench has one')
-    .option('--keys <count>', 'keys, where a bench has many')
-    .option('--floats <count>', 'elements of each of them')
+    .option(
+      '--devices <counts>',
+      'devices, where a bench has several (default: 4); 1,2,4 for three runs',
+    )
+    .option('--bytes <counts>', 'bytes of the one tensor, where a bench has one')
+    .option('--keys <counts>', 'keys, where a bench has many')
+    .option('--floats <counts>', 'elements of each of them')
     .option('--no-outside', 'leave out rivals that have to be installed')
     .option('--out <file>', 'write the JSON lines to a file too')
-    .option('--save', 'keep them as bench/results/<date>-<name>.jsonl', false)
+    .option('--save', 'keep them as bench/results/<date>-<name>.jsonl, options in the name', false)
     .exitOverride()
     .showSuggestionAfterError(false)
     .configureOutput({ writeOut: () => undefined, writeErr: () => undefined });
@@ -80,13 +87,8 @@ function check(names: readonly string[], flags: Flags, known: readonly Bench[]):
   return {
     benches: names.length === 0 ? known : [...new Set(names)].map((name) => named(name, known)),
     size,
-    options: {
-      devices: count('--devices', flags.devices),
-      ...optional('bytes', flags.bytes),
-      ...optional('keys', flags.keys),
-      ...optional('floats', flags.floats),
-      outside: flags.outside,
-    },
+    lists: lists(flags),
+    outside: flags.outside,
     rounds: flags.rounds === undefined ? undefined : count('--rounds', flags.rounds),
     json,
     out,
@@ -101,8 +103,11 @@ function named(name: string, known: readonly Bench[]): Bench {
   throw new UsageError(`expected the name of a bench (${names}), got "${name}"`);
 }
 
-function optional(name: 'bytes' | 'keys' | 'floats', text: string | undefined): object {
-  return text === undefined ? {} : { [name]: count(`--${name}`, text) };
+function lists(flags: Flags): Lists {
+  const asked = varied.filter((name) => flags[name] !== undefined);
+  return Object.fromEntries(
+    asked.map((name) => [name, flags[name]!.split(',').map((text) => count(`--${name}`, text))]),
+  );
 }
 
 function count(flag: string, text: string): number {

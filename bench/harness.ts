@@ -15,6 +15,8 @@ export interface Variant {
   readonly check: Check;
   /** Microseconds of single rounds, where something took them. */
   readonly roundsUs?: () => Float64Array;
+  /** Other figures that it takes itself. */
+  readonly notes?: () => Readonly<Record<string, number>>;
 }
 
 /** A bench made ready for one size. */
@@ -56,11 +58,13 @@ export interface Bench {
   /** What the bench answers, as a sentence. */
   readonly question: string;
   readonly sizes: Readonly<Record<SizeName, readonly number[]>>;
+  /** What the bench varies when it is not asked to vary anything else. */
+  readonly series?: Readonly<Record<SizeName, readonly Partial<BenchOptions>[]>>;
   setup(size: number, options: BenchOptions): Prepared | Promise<Prepared>;
   /** The one size that the options ask for, if they do. */
   sizeFor?(options: BenchOptions): number | undefined;
   /** The figures that the bench is about; a line of JSON has these alone. */
-  figures?(found: ReadonlyMap<string, Measurement>): Figures;
+  figures?(found: ReadonlyMap<string, Measurement>, options: BenchOptions): Figures;
 }
 
 /** Named figures, some of them in groups. */
@@ -108,6 +112,8 @@ export interface Measurement {
   readonly samplesUs: readonly number[];
   /** Microseconds of single rounds, where something took them. */
   readonly roundsUs?: Float64Array;
+  /** Other figures that the variant took. */
+  readonly notes?: Readonly<Record<string, number>>;
 }
 
 /** Variants computed different things, so that their times mean nothing. */
@@ -225,6 +231,7 @@ function summarise(
   return [...samples].map(([variant, us]) => {
     const medianUs = median(us);
     const roundsUs = variants[variant]!.roundsUs?.();
+    const notes = variants[variant]!.notes?.();
     return {
       bench: bench.name,
       size,
@@ -240,6 +247,7 @@ function summarise(
       rounds: us.length,
       samplesUs: us,
       ...(roundsUs === undefined ? {} : { roundsUs }),
+      ...(notes === undefined ? {} : { notes }),
     };
   });
 }

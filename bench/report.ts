@@ -20,7 +20,7 @@ export function toJsonLines(
   if (bench.figures === undefined || first === undefined) {
     return found.map((measurement) => toJsonLine(measurement, origin));
   }
-  const figures = bench.figures(new Map(found.map((each) => [each.variant, each])));
+  const figures = bench.figures(new Map(found.map((each) => [each.variant, each])), options);
   const { about, verified, rounds } = first;
   const { outside: _, ...asked } = options;
   const all = { bench: bench.name, size: first.size, ...asked, about, ...figures, verified };
@@ -71,7 +71,7 @@ export function showUs(us: number): string {
 }
 
 /** Three digits, or all before the point. */
-function showNumber(x: number): string {
+export function showNumber(x: number): string {
   return x < 999.5 ? x.toPrecision(3) : String(Math.round(x));
 }
 

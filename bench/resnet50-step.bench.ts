@@ -32,6 +32,12 @@ export const bench: Bench = {
         nodeShared: us('nodeShared'),
         structuredClones: us('clones'),
       },
+      // What ours is made of: the same calls with next to no bytes, what a push adds, and the outs.
+      parts: {
+        callsUs: us('calls'),
+        sumAndUpdateUs: us('push') - us('calls'),
+        copiesUs: us('ours') - us('push'),
+      },
       ratio: found.get('ours')!.ratio,
       viewRatio: medianRatio(view, found.get('sharedLimit')!.samplesUs),
     };

@@ -2,8 +2,9 @@ import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { benches } from './benches.js';
 import { parseArguments, UsageError, type Settings } from './cli.js';
-import { efforts, measure, type Bench, type Measurement } from './harness.js';
+import { efforts, measure, type Bench, type BenchOptions } from './harness.js';
 import { thisCommit, thisMachine } from './machine.js';
+import { pointsOf } from './points.js';
 import { toJsonLines, toTable, type Origin } from './report.js';
 
 const exitCodes = { done: 0, failed: 1, usage: 2 } as const;
@@ -36,22 +37,28 @@ async function runAll(settings: Settings): Promise<void> {
   for (const bench of settings.benches) await runOne(bench, settings, origin);
 }
 
-/** Runs one bench at all its sizes. Every size is reported as it ends. */
+/** Runs one bench at all points and sizes. Each is reported as it ends. */
 async function runOne(bench: Bench, settings: Settings, origin: Origin): Promise<void> {
-  const { size, rounds, options, json, out, save } = settings;
+  const { size, lists, outside, json, out, save } = settings;
   const lines: string[] = [];
-  const asked = bench.sizeFor?.(options);
-  for (const each of asked === undefined ? bench.sizes[size] : [asked]) {
-    const effort = { ...efforts[size], rounds };
-    const measurements: Measurement[] = await measure(bench, each, effort, options);
-    const found = toJsonLines(bench, measurements, options, origin).map((line) => `${line}\n`);
-    lines.push(...found);
-    process.stdout.write(json ? found.join('') : `${toTable(bench, measurements)}\n`);
-    if (out !== undefined) appendFileSync(out, found.join(''));
+  for (const point of pointsOf(bench, size, lists)) {
+    const options: BenchOptions = { ...point, outside };
+    const asked = bench.sizeFor?.(options);
+    for (const each of asked === undefined ? bench.sizes[size] : [asked]) {
+      const effort = { ...efforts[size], rounds: settings.rounds };
+      const measurements = await measure(bench, each, effort, options);
+      const found = toJsonLines(bench, measurements, options, origin).map((line) => `${line}\n`);
+      lines.push(...found);
+      process.stdout.write(json ? found.join('') : `${toTable(bench, measurements)}\n`);
+      if (out !== undefined) appendFileSync(out, found.join(''));
+    }
   }
   if (!save) return;
   mkdirSync(resultsFolder, { recursive: true });
-  writeFileSync(join(resultsFolder, `${origin.date}-${bench.name}.jsonl`), lines.join(''));
+  // What was asked for beside devices is another question, and keeps its lines apart.
+  const asked = Object.keys(lists).filter((name) => name !== 'devices');
+  const file = [origin.date, bench.name, ...asked].join('-');
+  writeFileSync(join(resultsFolder, `${file}.jsonl`), lines.join(''));
 }
 
 function startFile(path: string): void {

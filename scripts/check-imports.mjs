@@ -25,7 +25,10 @@ const layers = [
   },
   { files: /^native\//, may: [/^native\//, /^src\/core\//] },
   { files: /^examples\//, may: [/^examples\//] },
-  { files: /^bench\//, may: [/^bench\//, /^actors\//, /^native\//, /^src\/core\//] },
+  {
+    files: /^bench\//,
+    may: [/^bench\//, /^examples\/mnist\//, /^actors\//, /^native\//, /^src\/core\//],
+  },
   { files: /^test\//, may: [/^/] },
 ];
 

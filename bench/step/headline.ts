@@ -6,6 +6,7 @@ import { cloneSteps } from '../rivals/structured-clone.js';
 import { kernelsOnAllCores } from './kernels.js';
 import { limitOnAllCores } from './limit.js';
 import { localSteps } from './local.js';
+import { ofItsOwn } from './own-answer.js';
 import { expectedAnswer, stepProblem, stepTraffic, verifySteps } from './problem.js';
 import { storeSteps } from './store.js';
 
@@ -19,6 +20,9 @@ export async function prepareHeadline(
   const traffic = stepTraffic(problem);
   const ours = await storeSteps(problem, { how: 'pushpull' });
   const view = await storeSteps(problem, { how: 'view' });
+  const push = await storeSteps(problem, { how: 'push' });
+  const empty = stepProblem(new Array<number>(sizes.length).fill(1), devices);
+  const calls = await storeSteps(empty, { how: 'pushpull' });
   const local = await localSteps(problem);
   const limit = limitOnAllCores(traffic);
   const sharedLimit = limitOnAllCores({ ...traffic, written: 0 });
@@ -27,8 +31,8 @@ export async function prepareHeadline(
   const clones = cloneSteps(problem);
   const names = ['openmpi', 'torchInProcess', 'ddpGloo'] as const;
   const { rivals, missing } = await outsideRivals(problem, names, outside);
-  const own = { limit, sharedLimit, kernels, ours, view, local, nodeShared, clones };
-  const all = { ...own, ...rivals };
+  const store = { ours, view, push, local, calls: ofItsOwn(calls, expectedAnswer(empty)) };
+  const all = { limit, sharedLimit, kernels, ...store, nodeShared, clones, ...rivals };
   return {
     about: `${tensors}, ${devices} devices, SGD with momentum${missing}`,
     baseline: 'limit',

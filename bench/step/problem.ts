@@ -93,14 +93,14 @@ export function expectedAnswer({ length, devices }: StepProblem): string {
     // m1 = -sum / 2; m2 = m1 / 2 - sum / 2; w2 = m1 + m2.
     out[i] = -1.25 * sum;
   }
-  return Array.from({ length: devices }, () => digest([out])).join(' ');
+  return new Array<string>(devices).fill(digest([out])).join(' ');
 }
 
 /**
  * Bytes that must move in a step: each gradient is read, stored and momentum are read and updated,
  * and every device's copy is written.
  */
-export function stepTraffic({ length, devices }: StepProblem): Traffic {
+export function stepTraffic({ length, devices }: Pick<StepProblem, 'length' | 'devices'>): Traffic {
   const all = length * Float32Array.BYTES_PER_ELEMENT;
   return { read: (devices + 2) * all, updated: 2 * all, written: devices * all };
 }

@@ -30,6 +30,7 @@ export default defineWorker(async ({ kv, rank, numWorkers, args, report }) => {
   const step = async (): Promise<void> => {
     if (how === 'pushpull') return void (await kv.pushpull(keys, values, { out }));
     if (how === 'pushpullSync') return void kv.pushpullSync(keys, values, { out });
+    if (how === 'push') return kv.push(keys, values);
     for (const view of views) view.release();
     await kv.push(keys, values);
     views = await kv.pull(keys, { view: true });
@@ -43,8 +44,9 @@ export default defineWorker(async ({ kv, rank, numWorkers, args, report }) => {
       await step();
       if (rank === 0) durations[1 + (durations[0]!++ % (durations.length - 1))] = us(begin);
     }
-    // What views show is copied once, so that it can be compared.
+    // What is not copied out in a step is copied once, so that it can be compared.
     if (seen === 0) views.forEach((view, key) => out[key]!.data.set(view.elements().data));
+    if (seen === 0 && how === 'push') await kv.pull(keys, { out });
     if (isLastDone(words, numWorkers)) report('done');
   }
 });

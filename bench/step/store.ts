@@ -11,7 +11,9 @@ export type StepWay =
   /** The same, blocking. */
   | 'pushpullSync'
   /** A `push`, then a `pull` of views; the views of the step before are released first. */
-  | 'view';
+  | 'view'
+  /** A `push` alone; what it left is pulled once, to be compared. */
+  | 'push';
 
 /** Rounds whose times are kept. */
 const timedRounds = 2 ** 16;

@@ -43,6 +43,8 @@ for (const [name, fields] of [
   ['one-key', 'p50Us p99Us floorUs'],
   ['many-keys', 'usPerKey'],
   ['single-caller', 'pushPullUs comlinkUs'],
+  ['scaling', 'us limitUs usPerKey nsPerByte relative ratio'],
+  ['mnist', 'imagesPerS oneImagesPerS ratio storeShare'],
 ] as const) {
   test.serial(`${name} prints one line with its figures`, async (t) => {
     const bench = benches.find((each) => each.name === name)!;

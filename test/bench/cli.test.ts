@@ -21,7 +21,8 @@ test('without arguments every bench runs at full size', (t) => {
   t.deepEqual(parseArguments([], benches), {
     benches,
     size: 'full',
-    options: { devices: 4, outside: true },
+    lists: {},
+    outside: true,
     rounds: undefined,
     json: false,
     out: undefined,
@@ -44,7 +45,8 @@ test('names and flags are taken as they are given', (t) => {
   t.deepEqual(parseArguments([...args, '--json', '--size', 'smoke', '--out', 'file'], benches), {
     benches: [second, first],
     size: 'smoke',
-    options: { devices: 8, outside: false },
+    lists: { devices: [8] },
+    outside: false,
     rounds: 3,
     json: true,
     out: 'file',
@@ -66,6 +68,7 @@ for (const args of [
   ['--rounds', '0'],
   ['--rounds', '1.5'],
   ['--devices', 'many'],
+  ['--keys', '10,,100'],
   ['--save', '--size', 'smoke'],
 ]) {
   test(`${args.join(' ')} is refused in one sentence`, (t) => {
