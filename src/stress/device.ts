@@ -50,11 +50,16 @@ async function work(
   calls.round(keys); // The first round allocates what later ones use again.
   const bytesBefore = kv.stats().storeBytes;
   const fault = plan.faults[rank];
+  let isDoomed = false;
   for (let round = 1; round < plan.rounds && !calls.isOver; round++) {
-    if (fault?.round === round) await befall(fault, { calls, keys, report });
+    if (fault?.round === round) {
+      isDoomed = fault.kind === 'kill';
+      await befall(fault, { calls, keys, report });
+    }
     if (random.chance(0.15)) await calls.burst(keys);
     else calls.round(keys);
   }
+  if (isDoomed) block(Infinity); // The blow is late.
   await calls.meet(); // Rank 0 runs updater functions and must not leave before the others.
   calls.finalPull(keys);
   await kv.flush();
@@ -80,9 +85,13 @@ async function befall(fault: PlannedFault, { calls, keys, report }: Befallen): P
         throw new KVStoreError('bad_argument', 'thrown on purpose by tensorkv stress');
       });
       return new Promise(() => undefined);
-    case 'stall': {
-      const word = new Int32Array(new SharedArrayBuffer(4));
-      Atomics.wait(word, 0, 0, fault.stallMs); // Nobody notifies: the thread answers to nothing.
-    }
+    case 'stall':
+      block(fault.stallMs);
   }
+}
+
+/** For so long the thread answers to nothing. */
+function block(forMs: number): void {
+  const word = new Int32Array(new SharedArrayBuffer(4));
+  Atomics.wait(word, 0, 0, forMs); // Nobody notifies.
 }

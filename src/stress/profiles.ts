@@ -35,7 +35,7 @@ function crossed(bytes: number, operations: number): Unseeded[] {
 function deadly(type: StressType, runs: number, onDeath: Scenario['onDeath']): Unseeded[] {
   const devices = onDeath === 'continue' ? 8 : 2;
   return Array.from({ length: runs }, (_, i) => ({
-    ...{ type, devices, onDeath, rule: 'sum', ops: 400 },
+    ...{ type, devices, onDeath, rule: 'sum', ops: 800 },
     keys: i % 2 === 0 ? 1 : 8,
     bytes: i % 4 === 3 ? 65_536 : 64,
     faults: i % 3 === 2 ? (['kill', 'throw'] as const) : (['kill'] as const),
@@ -53,13 +53,13 @@ function mixed(type: StressType): Unseeded[] {
 
 const mebibyte = 2 ** 20;
 const ci: readonly Unseeded[] = [
-  ...crossed(16, 170_000),
+  ...crossed(16, 142_000),
   ...crossed(4096, 8000),
   ...crossed(65_536, 1600),
   ...groups.map((type) => ({ ...calm, type, devices: 2, keys: 8, bytes: mebibyte, ops: 160 })),
   ...types.map((type) => ({ ...calm, type, devices: 4, keys: 1, bytes: 4 * mebibyte, ops: 40 })),
   ...types.flatMap(mixed),
-  ...groups.flatMap((type) => deadly(type, 24, 'continue')),
+  ...groups.flatMap((type) => deadly(type, 20, 'continue')),
   ...groups.flatMap((type) => deadly(type, 8, 'abort')),
 ];
 

@@ -24,8 +24,8 @@ export interface ScenarioResult {
   readonly isHung: boolean;
 }
 
-/** A run in which nothing was begun for so long hangs. */
-const hangMs = 30_000;
+/** A run in which nothing was begun for twice as long hangs; once may be a process that was stopped. */
+const lookMs = 15_000;
 /** How long threads may take to end after their group has. */
 const threadGraceMs = 5000;
 /** Terminations come up to so much after their device has asked for it. */
@@ -137,15 +137,16 @@ class Run {
   /** Ends the group when nothing has been begun for too long. */
   #watchFor(group: WorkerGroup<DeviceResult>): NodeJS.Timeout {
     let last = -1;
+    let looks = 0;
     return setInterval(() => {
       const count = this.#task.memories.reduce((sum, each) => sum + recordedCount(each), 0);
-      if (count === last && !this.isHung) {
-        this.isHung = true;
-        this.problems.push(`expected calls to go on, got none for ${hangMs / 1000} s`);
-        void group.stop();
-      }
+      looks = count === last ? looks + 1 : 0;
       last = count;
-    }, hangMs);
+      if (looks < 2 || this.isHung) return;
+      this.isHung = true;
+      this.problems.push(`expected calls to go on, got none for ${(2 * lookMs) / 1000} s`);
+      void group.stop();
+    }, lookMs);
   }
 
   #checkResults(results: readonly (DeviceResult | undefined)[]): void {

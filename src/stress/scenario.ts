@@ -59,7 +59,7 @@ export interface PlannedFault {
 }
 
 /** How long calls may wait where stalls are to outlast it, and where not. */
-export const shortTimeoutMs = 1500;
+export const shortTimeoutMs = 2500;
 const longTimeoutMs = 60_000;
 const longestStallMs = 30;
 
@@ -126,7 +126,7 @@ function planFaults(
     const kind = random.pick(faults);
     if (kind !== 'stall' && onDeath === 'abort' && hasDeath) continue; // The first ends the rounds.
     hasDeath ||= kind !== 'stall';
-    const round = Math.floor((0.02 + 0.78 * random.next()) * rounds);
+    const round = 1 + Math.floor(0.8 * random.next() * (rounds - 1));
     const stallMs = outlasts ? 1.3 * shortTimeoutMs : 1 + random.integer(longestStallMs);
     planned[rank] = { kind, round, stallMs };
   }
