@@ -19,7 +19,7 @@ export const bench: Bench = {
   name: 'scaling',
   question: 'Does a byte, a key or a device cost more, the more of them there are?',
   // Elements of all keys together.
-  sizes: { smoke: [1000], full: [4 * megabyte] },
+  sizes: { smoke: [1000], full: [2 * megabyte] },
   series: {
     smoke: [{ devices: 1 }, { devices: 5 }, { bytes: 4096 }, { keys: 10 }],
     full: [

@@ -37,8 +37,9 @@ const series: readonly Series[] = [
 
 /** How costs grow with bytes, keys and devices. */
 export function scaling(results: Results): Figure[] {
-  const lines = results.get('scaling') ?? [];
   return series.flatMap((each) => {
+    // A series that was run by itself has a file of its own.
+    const lines = results.get(`scaling-${each.varied}`) ?? results.get('scaling') ?? [];
     const own = lines.filter((line) => variedIn(line) === each.varied);
     return own.length === 0 ? [] : [figureOf(each, own)];
   });
