@@ -5,8 +5,9 @@ const mostGrown = 256 * 2 ** 20;
 export class ResidentMemory {
   readonly #samples: number[] = [];
 
-  sample(): void {
-    this.#samples.push(process.memoryUsage.rss());
+  /** Notes what is held now, in bytes. */
+  sample(bytes = process.memoryUsage.rss()): void {
+    this.#samples.push(bytes);
   }
 
   line(): string {

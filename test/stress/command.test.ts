@@ -37,6 +37,19 @@ test.serial('a run that fails says how to run it again, and writes a report', as
   t.true(page.includes('0 passed, 1 failed') && page.includes(again));
 });
 
+test.serial('a run that cannot go on to its end is a failed one', async (t) => {
+  const { code, stdout, output } = await tensorkv(
+    'stress',
+    '--ops',
+    '9000000000000',
+    '--type',
+    'local',
+  );
+  t.is(code, 1, output);
+  t.regex(stdout, /broke off: RangeError/);
+  t.true(stdout.endsWith('\n0 passed, 1 failed\n'), stdout);
+});
+
 test.serial('what cannot be asked for is refused, with the ways to ask', async (t) => {
   for (const args of [
     ['stress', '--type', 'nonesuch'],
