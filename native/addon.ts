@@ -5,7 +5,10 @@ import { fileURLToPath } from 'node:url';
 import { isMainThread } from 'node:worker_threads';
 import type { AnyTypedArray, Cpu, DenseArray, KernelFunctions } from './types.js';
 
-/** The functions of `binding.cc`. They check nothing: only `kernels.ts` calls them. */
+/**
+ * The functions of `binding.cc`. They throw a `TypeError` for what would reach foreign memory, and check
+ * nothing else: only `kernels.ts` and `engine.ts` call them.
+ */
 export interface Addon {
   /** What `forCpu` takes on this machine, the most capable last. */
   readonly cpus: readonly Cpu[];

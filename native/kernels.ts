@@ -10,7 +10,7 @@ import * as reference from './reference.js';
 import { sizeOf } from '../src/core/shape.js';
 import type { AnyTypedArray, Cpu, KernelFunctions, Kernels } from './types.js';
 
-/** The one door to C++: every argument is checked here, nothing is checked behind it. */
+/** The one door to C++: every argument is checked here; C++ checks what memory depends on once more. */
 
 export type * from './types.js';
 

@@ -1,5 +1,6 @@
-// What JavaScript sees of the kernels: unwrap, call, return. native/kernels.ts has checked every
-// argument; native/addon.ts declares the types. Nothing here is mutable or shared between threads.
+// What JavaScript sees of the kernels: unwrap, check what memory depends on, call, return. Callers'
+// mistakes are found in native/kernels.ts; native/addon.ts declares the types. Nothing here is
+// mutable or shared between threads.
 #include "binding.h"
 
 #include <napi.h>
@@ -12,88 +13,78 @@
 namespace {
 
 using tensorkv::Cpu;
+using tensorkv::Dtype;
 using tensorkv::KernelTable;
 using namespace tensorkv::binding;
 
-// A number among the arguments.
-uint32_t NumberAt(const Napi::CallbackInfo& info, size_t index) {
-  return info[index].As<Napi::Number>().Uint32Value();
-}
-
 // reduceSum(inputs, out, dtype)
 void ReduceSum(const Napi::CallbackInfo& info) {
-  const Addresses inputs(info.Env(), info[0]);
-  const View out = ViewOf(info.Env(), info[1]);
-  const auto kernel = Table(info).reduce_sum[NumberAt(info, 2)];
-  kernel(inputs.data(), inputs.size(), out.data, out.length);
-}
-
-// The address of an argument that may be undefined.
-void* OptionalAddress(const Napi::CallbackInfo& info, size_t index) {
-  return info[index].IsUndefined() ? nullptr : ViewOf(info.Env(), info[index]).data;
-}
-
-// step(rule, dtype, inputs, stored, slots, hyper, rowLength, master | undefined,
-//      scratch | undefined, average | undefined, rows | undefined)
-void Step(const Napi::CallbackInfo& info) {
-  const Addresses inputs(info.Env(), info[2]);
-  const Addresses slots(info.Env(), info[4]);
-  const View first = ViewOf(info.Env(), info[2].As<Napi::Array>().Get(uint32_t{0}));
-  const tensorkv::StepArguments arguments = {
-      .inputs = inputs.data(),
-      .count = inputs.size(),
-      .stored = ViewOf(info.Env(), info[3]).data,
-      .master = OptionalAddress(info, 7),
-      .slots = slots.data(),
-      .scratch = OptionalAddress(info, 8),
-      .average = OptionalAddress(info, 9),
-      .rows = static_cast<const int64_t*>(OptionalAddress(info, 10)),
-      .row_length = static_cast<size_t>(info[6].As<Napi::Number>().Int64Value()),
-      .hyper = static_cast<const double*>(ViewOf(info.Env(), info[5]).data),
-      .length = first.length};
-  Table(info).steps[NumberAt(info, 0)].run[NumberAt(info, 1)](arguments);
+  const Napi::Env env = info.Env();
+  const Dtype dtype = DtypeOf(env, info[2]);
+  const Values list(env, info[0]);
+  const View out = ViewOf(env, info[1], TypeOf(dtype));
+  const Addresses inputs(env, list, out.type, out.length);
+  Require(env, inputs.size() > 0, "Expected an input");
+  inputs.RequireApartFrom(env, out);
+  Table(info).reduce_sum[static_cast<size_t>(dtype)](inputs.data(), inputs.size(), out.data,
+                                                     out.length);
 }
 
 // squares(inputs, dtype)
 Napi::Value Squares(const Napi::CallbackInfo& info) {
-  const Addresses inputs(info.Env(), info[0]);
-  const View first = ViewOf(info.Env(), info[0].As<Napi::Array>().Get(uint32_t{0}));
-  const auto kernel = Table(info).squares[NumberAt(info, 1)];
-  return Napi::Number::New(info.Env(), kernel(inputs.data(), inputs.size(), first.length));
+  const Napi::Env env = info.Env();
+  const Dtype dtype = DtypeOf(env, info[1]);
+  const Values list(env, info[0]);
+  Require(env, list.size() > 0, "Expected an input");
+  const View first = ViewOf(env, list[0]);
+  const Addresses inputs(env, list, TypeOf(dtype), first.length);
+  const auto kernel = Table(info).squares[static_cast<size_t>(dtype)];
+  Require(env, kernel != nullptr, "Expected a floating dtype");
+  return Napi::Number::New(env, kernel(inputs.data(), inputs.size(), first.length));
 }
 
 // copy(source, outs)
 void Copy(const Napi::CallbackInfo& info) {
-  const View source = ViewOf(info.Env(), info[0]);
-  const Addresses outs(info.Env(), info[1]);
-  const size_t bytes = source.length * BytesPerElement(source.type);
-  Table(info).copy(source.data, outs.data(), outs.size(), bytes);
+  const Napi::Env env = info.Env();
+  const Values list(env, info[1]);
+  const View source = ViewOf(env, info[0]);
+  const Addresses outs(env, list, source.type, source.length);
+  outs.RequireApartFrom(env, source);
+  Table(info).copy(source.data, outs.data(), outs.size(), source.bytes());
 }
 
 // cast(source, out, from, to)
 void Cast(const Napi::CallbackInfo& info) {
-  const View source = ViewOf(info.Env(), info[0]);
-  const View out = ViewOf(info.Env(), info[1]);
-  const auto kernel = Table(info).cast[NumberAt(info, 2)][NumberAt(info, 3)];
-  kernel(source.data, out.data, out.length);
+  const Napi::Env env = info.Env();
+  const Dtype from = DtypeOf(env, info[2]), to = DtypeOf(env, info[3]);
+  const View source = ViewOf(env, info[0], TypeOf(from));
+  const View out = ViewOf(env, info[1], TypeOf(to));
+  Require(env, source.length == out.length, "Expected typed arrays of one length");
+  Require(env, from == to ? AreAligned(source, out) : AreApart(source, out),
+          "Expected typed arrays that do not overlap");
+  Table(info).cast[static_cast<size_t>(from)][static_cast<size_t>(to)](source.data, out.data,
+                                                                       out.length);
 }
 
 // isFinite(view, dtype): a boolean
 Napi::Value IsFinite(const Napi::CallbackInfo& info) {
-  const View view = ViewOf(info.Env(), info[0]);
-  const auto kernel = Table(info).is_finite[NumberAt(info, 1)];
+  const Dtype dtype = DtypeOf(info.Env(), info[1]);
+  const View view = ViewOf(info.Env(), info[0], TypeOf(dtype));
+  const auto kernel = Table(info).is_finite[static_cast<size_t>(dtype)];
   return Napi::Boolean::New(info.Env(), kernel(view.data, view.length));
 }
 
 // externalBuffer(view): an ArrayBuffer over the bytes of a non-empty view of shared memory. It does
 // not keep that memory: the caller must, until this buffer is collected.
 Napi::Value ExternalBuffer(const Napi::CallbackInfo& info) {
-  const View view = ViewOf(info.Env(), info[0]);
-  return Napi::ArrayBuffer::New(info.Env(), view.data, view.length * BytesPerElement(view.type));
+  const View view = SharedViewOf(info.Env(), info[0]);
+  Require(info.Env(), view.bytes() > 0, "Expected a typed array with elements");
+  return Napi::ArrayBuffer::New(info.Env(), view.data, view.bytes());
 }
 
 // forCpu(name): the kernels compiled for it, or undefined where this machine cannot run them.
 Napi::Value ForCpu(const Napi::CallbackInfo& info) {
+  Require(info.Env(), info[0].IsString(), "Expected the name of an instruction set");
   const std::string name = info[0].As<Napi::String>();
   for (const Cpu cpu : tensorkv::kCpus) {
     const KernelTable* const found = tensorkv::KernelsFor(cpu);
@@ -102,12 +93,12 @@ Napi::Value ForCpu(const Napi::CallbackInfo& info) {
     void* const table = const_cast<KernelTable*>(found);
     Napi::Object kernels = Napi::Object::New(info.Env());
     kernels["reduceSum"] = Napi::Function::New<ReduceSum>(info.Env(), "reduceSum", table);
-    kernels["step"] = Napi::Function::New<Step>(info.Env(), "step", table);
     kernels["squares"] = Napi::Function::New<Squares>(info.Env(), "squares", table);
     kernels["copy"] = Napi::Function::New<Copy>(info.Env(), "copy", table);
     kernels["cast"] = Napi::Function::New<Cast>(info.Env(), "cast", table);
     kernels["isFinite"] = Napi::Function::New<IsFinite>(info.Env(), "isFinite", table);
     tensorkv::binding::AddCompression(info.Env(), kernels, table);
+    tensorkv::binding::AddStep(info.Env(), kernels, table);
     tensorkv::binding::AddRows(info.Env(), kernels, table);
     return kernels;
   }

@@ -6,6 +6,7 @@ namespace tensorkv::binding {
 
 // Each adds the functions of one part to the kernels of a level; `table` is its KernelTable.
 void AddCompression(Napi::Env env, Napi::Object kernels, void* table);
+void AddStep(Napi::Env env, Napi::Object kernels, void* table);
 void AddRows(Napi::Env env, Napi::Object kernels, void* table);
 
 // Adds the functions of the engine to what the addon exports.

@@ -7,34 +7,68 @@ namespace {
 
 // The first two arguments: whether it is 2bit, and the threshold.
 CodecSpec CodecOf(const Napi::CallbackInfo& info) {
-  return {info[0].As<Napi::Boolean>(), info[1].As<Napi::Number>().FloatValue()};
+  Require(info.Env(), info[1].IsNumber(), "Expected a threshold");
+  return {IsTrue(info.Env(), info[0]), info[1].As<Napi::Number>().FloatValue()};
 }
 
-float* Floats(const Napi::CallbackInfo& info, size_t index) {
-  return static_cast<float*>(ViewOf(info.Env(), info[index]).data);
+View FloatsAt(const Napi::CallbackInfo& info, size_t index) {
+  return ViewOf(info.Env(), info[index], napi_float32_array);
+}
+
+View FloatsAt(const Napi::CallbackInfo& info, size_t index, size_t length) {
+  const View view = FloatsAt(info, index);
+  Require(info.Env(), view.length == length, "Expected typed arrays of one length");
+  return view;
+}
+
+float* Floats(const View& view) { return static_cast<float*>(view.data); }
+
+// The codes of `length` elements.
+View CodesAt(const Napi::CallbackInfo& info, size_t index, const CodecSpec& codec, size_t length) {
+  const View view = ViewOf(info.Env(), info[index], napi_uint8_array);
+  const size_t elements = codec.two_bit ? 16 : 32;
+  Require(info.Env(), view.length == (length + elements - 1) / elements * 4,
+          "Expected codes of the length of theirs");
+  return view;
 }
 
 // encode(twoBit, threshold, gradient, residual, out)
 void EncodeGradient(const Napi::CallbackInfo& info) {
-  const View gradient = ViewOf(info.Env(), info[2]);
-  const View out = ViewOf(info.Env(), info[4]);
-  Table(info).encode(CodecOf(info), static_cast<const float*>(gradient.data), Floats(info, 3),
-                     static_cast<uint8_t*>(out.data), gradient.length);
+  const CodecSpec codec = CodecOf(info);
+  const View gradient = FloatsAt(info, 2);
+  const View residual = FloatsAt(info, 3, gradient.length);
+  const View out = CodesAt(info, 4, codec, gradient.length);
+  RequireApart(info.Env(), gradient, residual);
+  RequireApart(info.Env(), out, gradient);
+  RequireApart(info.Env(), out, residual);
+  Table(info).encode(codec, Floats(gradient), Floats(residual), static_cast<uint8_t*>(out.data),
+                     gradient.length);
 }
 
 // decode(twoBit, threshold, bytes, out)
 void DecodeGradient(const Napi::CallbackInfo& info) {
-  const View bytes = ViewOf(info.Env(), info[2]);
-  const View out = ViewOf(info.Env(), info[3]);
-  Table(info).decode(CodecOf(info), static_cast<const uint8_t*>(bytes.data),
-                     static_cast<float*>(out.data), out.length);
+  const CodecSpec codec = CodecOf(info);
+  const View out = FloatsAt(info, 3);
+  const View bytes = CodesAt(info, 2, codec, out.length);
+  RequireApart(info.Env(), bytes, out);
+  Table(info).decode(codec, static_cast<const uint8_t*>(bytes.data), Floats(out), out.length);
 }
 
 // quantize(twoBit, threshold, gradient, residual, left, out)
 void QuantizeGradient(const Napi::CallbackInfo& info) {
-  const View gradient = ViewOf(info.Env(), info[2]);
-  Table(info).quantize(CodecOf(info), static_cast<const float*>(gradient.data), Floats(info, 3),
-                       Floats(info, 4), Floats(info, 5), gradient.length);
+  const CodecSpec codec = CodecOf(info);
+  const View gradient = FloatsAt(info, 2);
+  const View residual = FloatsAt(info, 3, gradient.length);
+  const View left = FloatsAt(info, 4, gradient.length);
+  const View out = FloatsAt(info, 5, gradient.length);
+  Require(info.Env(),
+          AreAligned(residual, gradient) && AreAligned(left, residual) && AreAligned(out, gradient),
+          "Expected typed arrays that do not overlap in part");
+  RequireApart(info.Env(), out, left);
+  RequireApart(info.Env(), out, residual);
+  RequireApart(info.Env(), gradient, left);
+  Table(info).quantize(codec, Floats(gradient), Floats(residual), Floats(left), Floats(out),
+                       gradient.length);
 }
 
 }  // namespace

@@ -1,180 +1,53 @@
 // What JavaScript sees of the engine. native/engine.ts has the types and says what each call does.
 #include <cmath>
-#include <map>
 #include <memory>
 #include <string>
 
 #include "binding.h"
 #include "engine/engine.h"
+#include "engine_handles.h"
 #include "kernels.h"
 #include "views.h"
 
 namespace tensorkv::binding {
 namespace {
 
-using engine::Device;
-using engine::Engine;
-
-// Every open engine of the process by its number, so that other threads find it. Never destroyed.
-class Registry {
- public:
-  static Registry& Get() {
-    static Registry* const registry = new Registry();
-    return *registry;
-  }
-  uint32_t Add(const std::shared_ptr<Engine>& engine) {
-    const std::lock_guard lock(mutex_);
-    engines_[++last_] = engine;
-    return last_;
-  }
-  std::shared_ptr<Engine> Find(uint32_t number) {
-    const std::lock_guard lock(mutex_);
-    const auto found = engines_.find(number);
-    return found == engines_.end() ? nullptr : found->second;
-  }
-  void Remove(uint32_t number) {
-    const std::lock_guard lock(mutex_);
-    engines_.erase(number);
-  }
-
- private:
-  std::mutex mutex_;
-  std::map<uint32_t, std::shared_ptr<Engine>> engines_;
-  uint32_t last_ = 0;
-};
-
-// A function of JavaScript that any thread can have called soon. It does not keep its thread alive.
-class Doorbell {
- public:
-  Doorbell(Napi::Env env, Napi::Function function) {
-    const Napi::String name = Napi::String::New(env, "tensorkv");
-    const napi_status made = napi_create_threadsafe_function(
-        env, function, nullptr, name, 0, 1, nullptr, nullptr, nullptr, Call, &function_);
-    if (made != napi_ok) throw Napi::Error::New(env);
-    napi_unref_threadsafe_function(env, function_);
-  }
-  void Ring() { napi_call_threadsafe_function(function_, nullptr, napi_tsfn_nonblocking); }
-  void Release() { napi_release_threadsafe_function(function_, napi_tsfn_release); }
-
- private:
-  // In C: the wrapper's C++ exceptions would end the process where the thread is being terminated.
-  static void Call(napi_env env, napi_value function, void*, void*) {
-    if (env == nullptr || function == nullptr) return;
-    napi_value undefined;
-    if (napi_get_undefined(env, &undefined) != napi_ok) return;
-    napi_call_function(env, undefined, function, 0, nullptr, nullptr);
-  }
-
-  napi_threadsafe_function function_ = nullptr;
-};
-
-// A device attached to an engine, as its thread holds it. Detached when it is asked to be, or when
-// the thread ends: then before the doorbell goes, which was made earlier.
-class Attached {
- public:
-  Attached(Napi::Env env, std::shared_ptr<Engine> engine, engine::Rank rank, Napi::Function heard)
-      : env_(env), engine_(std::move(engine)), bell_(std::make_shared<Doorbell>(env, heard)) {
-    device_ = engine_->Attach(rank, [bell = bell_] { bell->Ring(); });
-    napi_add_env_cleanup_hook(env_, OnEnd, this);
-  }
-  Attached(const Attached&) = delete;
-  Attached& operator=(const Attached&) = delete;
-  ~Attached() { Detach(); }
-
-  void Detach() {
-    if (device_ == nullptr) return;
-    napi_remove_env_cleanup_hook(env_, OnEnd, this);
-    Leave();
-    bell_->Release();
-  }
-  // A ring that was under way may come after.
-  bool is_detached() const { return device_ == nullptr; }
-  Engine& engine() { return *engine_; }
-  Device& device() { return *device_; }
-
- private:
-  static void OnEnd(void* self) { static_cast<Attached*>(self)->Leave(); }
-  void Leave() {
-    if (device_ == nullptr) return;
-    engine_->Detach(*device_);
-    device_.reset();
-  }
-
-  const Napi::Env env_;
-  std::shared_ptr<Engine> engine_;
-  std::shared_ptr<Doorbell> bell_;
-  std::shared_ptr<Device> device_;
-};
-
-// An engine as its coordinator holds it. Closed when it is asked to be, or when the thread ends:
-// the stored tensors are that thread's.
-class Owned {
- public:
-  Owned(Napi::Env env, std::shared_ptr<Engine> engine)
-      : env_(env), engine_(std::move(engine)), number_(Registry::Get().Add(engine_)) {
-    napi_add_env_cleanup_hook(env_, OnEnd, this);
-  }
-  Owned(const Owned&) = delete;
-  Owned& operator=(const Owned&) = delete;
-  ~Owned() { Close(); }
-
-  void Close() {
-    if (is_closed_) return;
-    napi_remove_env_cleanup_hook(env_, OnEnd, this);
-    End();
-  }
-  Engine& engine() { return *engine_; }
-  uint32_t number() const { return number_; }
-
- private:
-  static void OnEnd(void* self) { static_cast<Owned*>(self)->End(); }
-  void End() {
-    is_closed_ = true;
-    Registry::Get().Remove(number_);
-    engine_->Close();
-  }
-
-  const Napi::Env env_;
-  const std::shared_ptr<Engine> engine_;
-  const uint32_t number_;
-  bool is_closed_ = false;
-};
-
-template <typename T>
-T& The(const Napi::CallbackInfo& info) {
-  return *info[0].As<Napi::External<T>>().Data();
+double NumberOf(Napi::Env env, const Napi::Value& value) {
+  Require(env, value.IsNumber(), "Expected a number");
+  return value.As<Napi::Number>().DoubleValue();
 }
 
-double NumberOf(const Napi::Value& value) { return value.As<Napi::Number>().DoubleValue(); }
-uint32_t IndexOf(const Napi::Value& value) { return value.As<Napi::Number>().Uint32Value(); }
-engine::BufferId NumberedBuffer(const Napi::Value& value) {
-  return value.As<Napi::Number>().Int32Value();
-}
+// The most devices and keys of a store, and tables of hyper-parameters.
+constexpr double kMostRanks = 1 << 16;
+constexpr double kMostKeys = 1 << 24;
+// Numbers of buffers and of tensors that a device has bound.
+constexpr double kMostNumbers = 1 << 28;
+// Places for what each device has to say of each key.
+constexpr size_t kMostLanes = size_t{1} << 30;
 
-void* AddressOf(Napi::Env env, const Napi::Value& value) {
-  return value.IsUndefined() ? nullptr : ViewOf(env, value).data;
-}
-
-template <typename T>
-Napi::Value Hold(Napi::Env env, T* held) {
-  return Napi::External<T>::New(env, held, [](Napi::Env, T* gone) { delete gone; });
+uint32_t IndexOf(Napi::Env env, const Napi::Value& value, double below) {
+  return static_cast<uint32_t>(CountOf(env, value, below - 1));
 }
 
 // createEngine(ranks, consistency, staleness, cpu, updates: BigInt64Array)
 Napi::Value CreateEngine(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const uint32_t ranks = IndexOf(env, info[0], kMostRanks);
+  Require(env, ranks > 0, "Expected a device");
+  const auto consistency = static_cast<engine::Consistency>(IndexOf(env, info[1], 3));
+  Require(env, info[3].IsString(), "Expected the name of an instruction set");
   const std::string name = info[3].As<Napi::String>();
   const KernelTable* kernels = nullptr;
   for (const Cpu cpu : kCpus) {
     const KernelTable* const found = KernelsFor(cpu);
     if (found != nullptr && name == NameOf(cpu)) kernels = found;
   }
-  if (kernels == nullptr) throw Napi::TypeError::New(info.Env(), "No kernels for " + name);
-  return Hold(info.Env(),
-              new Owned(info.Env(),
-                        std::make_shared<Engine>(
-                            IndexOf(info[0]), static_cast<engine::Consistency>(IndexOf(info[1])),
-                            NumberOf(info[2]), kernels,
-                            static_cast<int64_t*>(ViewOf(info.Env(), info[4]).data))));
+  if (kernels == nullptr) throw Napi::TypeError::New(env, "No kernels for " + name);
+  const View updates = SharedViewOf(env, info[4]);
+  Require(env, updates.type == napi_bigint64_array && updates.length > 0, "Expected a counter");
+  auto engine = std::make_shared<Engine>(ranks, consistency, NumberOf(env, info[2]), kernels,
+                                         static_cast<int64_t*>(updates.data));
+  return Hold(env, std::make_unique<Owned>(env, std::move(engine)));
 }
 
 // engineNumber(engine)
@@ -185,63 +58,122 @@ Napi::Value EngineNumber(const Napi::CallbackInfo& info) {
 // closeEngine(engine)
 void CloseEngine(const Napi::CallbackInfo& info) { The<Owned>(info).Close(); }
 
-// setPlan(engine, key, version, stored, storedNumber, other, otherNumber, access, dtype, rule,
-// slots,
-//         master, average, scratchLength, hyper, count)
-void SetPlan(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  const View stored = ViewOf(env, info[3]);
-  engine::Plan plan;
-  plan.access = static_cast<engine::Access>(IndexOf(info[7]));
-  plan.dtype = static_cast<Dtype>(IndexOf(info[8]));
-  plan.length = stored.length;
-  plan.buffers[0] = stored.data;
-  plan.buffers[1] = AddressOf(env, info[5]);
-  if (plan.access == engine::Access::kStep) {
-    const Addresses slots(env, info[10]);
-    plan.step = &The<Owned>(info).engine().kernels().steps[IndexOf(info[9])];
-    plan.slots.assign(slots.data(), slots.data() + slots.size());
-    plan.master = AddressOf(env, info[11]);
-    plan.average = AddressOf(env, info[12]);
-    plan.scratch_length = static_cast<size_t>(NumberOf(info[13]));
-    plan.hyper = IndexOf(info[14]);
-    plan.count = NumberOf(info[15]);
-  }
-  const engine::BufferId other =
-      plan.buffers[1] == nullptr ? engine::kNoBuffer : NumberedBuffer(info[6]);
-  The<Owned>(info).engine().SetPlan(IndexOf(info[1]), std::move(plan), NumberedBuffer(info[4]),
-                                    other, NumberOf(info[2]));
+// The address of a tensor as long as the stored one, or null for undefined.
+void* AddressOf(Napi::Env env, const Napi::Value& value, const View& like) {
+  if (value.IsUndefined()) return nullptr;
+  const View view = SharedViewOf(env, value);
+  Require(env, view.type == like.type && view.length == like.length,
+          "Expected typed arrays of one type and length");
+  return view.data;
 }
 
-// setClocks(engine, key, clocks: Float64Array)
-void SetClocks(const Napi::CallbackInfo& info) {
-  double* const clocks = static_cast<double*>(ViewOf(info.Env(), info[2]).data);
-  The<Owned>(info).engine().SetClocks(IndexOf(info[1]), clocks);
+// What a step needs beside the stored tensor. How many slots a rule of the whole tensor has, and
+// how long they are, is known in JavaScript alone.
+void AddStep(const Napi::CallbackInfo& info, const KernelTable& kernels, engine::Plan* plan) {
+  const Napi::Env env = info.Env();
+  plan->step = &kernels.steps[IndexOf(env, info[9], static_cast<double>(*kernels.step_count))];
+  Require(env, plan->step->run[static_cast<size_t>(plan->dtype)] != nullptr,
+          "Expected a floating dtype");
+  const View computed = {ComputedTypeOf(plan->dtype), plan->length, nullptr};
+  const Values slots(env, info[10]);
+  const bool is_whole = plan->step->slots == kWhole;
+  Require(env, is_whole || slots.size() == plan->step->slots, "Expected the slots of the rule");
+  for (size_t k = 0; k < slots.size(); ++k) {
+    const View slot = SharedViewOf(env, slots[k]);
+    Require(env, slot.type == computed.type && (is_whole || slot.length == plan->length),
+            "Expected typed arrays of one type and length");
+    plan->slots.push_back(slot.data);
+  }
+  plan->master = AddressOf(env, info[11], computed);
+  plan->average = AddressOf(env, info[12], computed);
+  plan->scratch_length = CountOf(env, info[13]);
+  plan->hyper = IndexOf(env, info[14], kMostKeys);
+  plan->count = NumberOf(env, info[15]);
 }
+
+// setPlan(engine, key, version, stored, storedNumber, other, otherNumber, access, dtype, rule,
+//         slots, master, average, scratchLength, hyper, count)
+void SetPlan(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Engine& engine = The<Owned>(info).engine();
+  const uint32_t key = IndexOf(env, info[1], kMostKeys);
+  Require(env, (size_t{key} + 1) * engine.ranks() <= kMostLanes, "Expected fewer keys");
+  engine::Plan plan;
+  plan.access = static_cast<engine::Access>(IndexOf(env, info[7], 4));
+  plan.dtype = DtypeOf(env, info[8]);
+  const View stored = SharedViewOf(env, info[3]);
+  Require(env, stored.type == TypeOf(plan.dtype), "Expected a typed array of another type");
+  plan.length = stored.length;
+  plan.buffers[0] = stored.data;
+  plan.buffers[1] = AddressOf(env, info[5], stored);
+  if (plan.access == engine::Access::kStep) AddStep(info, engine.kernels(), &plan);
+  const auto number = static_cast<engine::BufferId>(IndexOf(env, info[4], kMostNumbers));
+  const auto other = info[5].IsUndefined()
+                         ? engine::kNoBuffer
+                         : static_cast<engine::BufferId>(IndexOf(env, info[6], kMostNumbers));
+  const bool is_set = engine.SetPlan(key, std::move(plan), number, other, NumberOf(env, info[2]));
+  Require(env, is_set, "Expected a store that is not leased");
+}
+
+// setClocks(engine, key, clocks: Float64Array), of a key that has a plan
+void SetClocks(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Engine& engine = The<Owned>(info).engine();
+  const View clocks = SharedViewOf(env, info[2]);
+  Require(env, clocks.type == napi_float64_array && clocks.length >= engine.ranks(),
+          "Expected a clock for each device");
+  const bool is_set =
+      engine.SetClocks(IndexOf(env, info[1], kMostKeys), static_cast<double*>(clocks.data));
+  Require(env, is_set, "Expected a key of a store that is not leased");
+}
+
+// Behind the rows of a table: as many as any rule looks for.
+constexpr size_t kMostHyper = 32;
 
 // setHyper(engine, table, first, isSteady, width, values: Float64Array)
 void SetHyper(const Napi::CallbackInfo& info) {
-  const View values = ViewOf(info.Env(), info[5]);
+  const Napi::Env env = info.Env();
+  Engine& engine = The<Owned>(info).engine();
+  const View values = ViewOf(env, info[5], napi_float64_array);
+  const size_t width = CountOf(env, info[4]);
+  Require(env, width > 0, "Expected rows with hyper-parameters");
   const double* const data = static_cast<const double*>(values.data);
-  The<Owned>(info).engine().SetHyper(IndexOf(info[1]),
-                                     {.first = NumberOf(info[2]),
-                                      .width = static_cast<size_t>(NumberOf(info[4])),
-                                      .is_steady = info[3].ToBoolean(),
-                                      .values = {data, data + values.length}});
+  engine::HyperTable table = {.first = NumberOf(env, info[2]),
+                              .width = width,
+                              .is_steady = IsTrue(env, info[3]),
+                              .values = {data, data + values.length},
+                              .rows = values.length / width};
+  table.values.resize(values.length + kMostHyper);
+  const bool is_set = engine.SetHyper(IndexOf(env, info[1], kMostKeys), std::move(table));
+  Require(env, is_set, "Expected a store that is not leased");
 }
 
 // grow(engine, ranks)
-void Grow(const Napi::CallbackInfo& info) { The<Owned>(info).engine().Grow(IndexOf(info[1])); }
+void Grow(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Engine& engine = The<Owned>(info).engine();
+  Require(env, engine.Grow(IndexOf(env, info[1], kMostRanks)),
+          "Expected a store that is not leased");
+}
 
 // Numbers of a pin: key, buffer, rank, how many.
 constexpr size_t kPinLength = 4;
 
 // lease(engine, live: number[], pins: Int32Array)
 void Lease(const Napi::CallbackInfo& info) {
-  const Napi::Array list = info[1].As<Napi::Array>();
-  std::vector<engine::Rank> live(list.Length());
-  for (uint32_t i = 0; i < live.size(); ++i) live[i] = IndexOf(list.Get(i));
-  const View view = ViewOf(info.Env(), info[2]);
+  const Napi::Env env = info.Env();
+  Engine& engine = The<Owned>(info).engine();
+  const Values list(env, info[1]);
+  std::vector<engine::Rank> live;
+  const engine::Rank ranks = engine.ranks();
+  std::vector<bool> is_live(ranks, false);
+  for (size_t i = 0; i < list.size(); ++i) {
+    const engine::Rank rank = IndexOf(env, Napi::Value(env, list[i]), ranks);
+    Require(env, !is_live[rank], "Expected each rank once");
+    is_live[rank] = true;
+    live.push_back(rank);
+  }
+  const View view = ViewOf(env, info[2], napi_int32_array);
   const auto* words = static_cast<const int32_t*>(view.data);
   std::vector<engine::Pin> pins;
   for (size_t at = 0; at + kPinLength <= view.length; at += kPinLength, words += kPinLength) {
@@ -250,7 +182,7 @@ void Lease(const Napi::CallbackInfo& info) {
                     .rank = static_cast<engine::Rank>(words[2]),
                     .count = static_cast<uint32_t>(words[3])});
   }
-  The<Owned>(info).engine().Lease(live, pins);
+  engine.Lease(live, pins);
 }
 
 template <typename Array, typename T>
@@ -287,7 +219,7 @@ Napi::Value WordsOf(Napi::Env env, const engine::Ticket& ticket, bool pushes) {
 }
 
 // What kind of request a ticket was, its parts that have ended included.
-const char* TypeOf(const engine::Ticket& ticket) {
+const char* KindOf(const engine::Ticket& ticket) {
   bool pushes = false, pulls = false;
   for (const engine::Part& part : ticket.parts) (part.is_push ? pushes : pulls) = true;
   return pushes && pulls ? "pushpull" : pushes ? "push" : "pull";
@@ -306,7 +238,7 @@ Napi::Value Recall(const Napi::CallbackInfo& info) {
         each.Set("id", ticket.id);
         each.Set("deadlineMs", ticket.deadline_ms);
         each.Set("priority", ticket.priority);
-        each.Set("type", TypeOf(ticket));
+        each.Set("type", KindOf(ticket));
         each.Set("push", WordsOf(env, ticket, true));
         each.Set("pull", WordsOf(env, ticket, false));
         each.Set("views", ViewsOf(env, ticket));
@@ -330,17 +262,29 @@ Napi::Value Recall(const Napi::CallbackInfo& info) {
   return recalled;
 }
 
+// The rank of a device, or that of a coordinator.
+engine::Rank RankOf(Napi::Env env, const Napi::Value& value, Engine& engine) {
+  const auto rank = static_cast<engine::Rank>(CountOf(env, value, Engine::kCoordinator));
+  Require(env, rank < engine.ranks() || rank == Engine::kCoordinator, "Expected a rank");
+  return rank;
+}
+
 // callDevice(engine, rank)
 void CallDevice(const Napi::CallbackInfo& info) {
-  The<Owned>(info).engine().Call(IndexOf(info[1]));
+  Engine& engine = The<Owned>(info).engine();
+  engine.Call(RankOf(info.Env(), info[1], engine));
 }
 
 // attach(number, rank, heard): undefined where the engine is gone
 Napi::Value Attach(const Napi::CallbackInfo& info) {
-  std::shared_ptr<Engine> engine = Registry::Get().Find(IndexOf(info[0]));
-  if (engine == nullptr) return info.Env().Undefined();
-  return Hold(info.Env(), new Attached(info.Env(), std::move(engine), IndexOf(info[1]),
-                                       info[2].As<Napi::Function>()));
+  const Napi::Env env = info.Env();
+  const auto number = static_cast<uint32_t>(CountOf(env, info[0], UINT32_MAX));
+  Require(env, info[2].IsFunction(), "Expected a function");
+  std::shared_ptr<Engine> engine = Registry::Get().Find(number);
+  if (engine == nullptr) return env.Undefined();
+  const engine::Rank rank = RankOf(env, info[1], *engine);
+  return Hold(
+      env, std::make_unique<Attached>(env, std::move(engine), rank, info[2].As<Napi::Function>()));
 }
 
 // detach(device)
@@ -350,47 +294,62 @@ void Detach(const Napi::CallbackInfo& info) { The<Attached>(info).Detach(); }
 
 // bind(device, number, elements, dtype)
 void Bind(const Napi::CallbackInfo& info) {
-  if (The<Attached>(info).is_detached()) return;
-  Device& device = The<Attached>(info).device();
-  const size_t number = IndexOf(info[1]);
-  const View view = ViewOf(info.Env(), info[2]);
-  if (number >= device.bindings.size()) device.bindings.resize(number * 2 + 16);
-  device.bindings[number] = {.data = static_cast<char*>(view.data),
-                             .length = view.length,
-                             .dtype = static_cast<Dtype>(IndexOf(info[3]))};
+  const Napi::Env env = info.Env();
+  Attached& attached = The<Attached>(info);
+  const size_t number = IndexOf(env, info[1], kMostNumbers);
+  const Dtype dtype = DtypeOf(env, info[3]);
+  const View view = SharedViewOf(env, info[2]);
+  Require(env, view.type == TypeOf(dtype), "Expected a typed array of another type");
+  if (attached.is_detached()) return;
+  std::vector<engine::Binding>& bindings = attached.device().bindings;
+  if (number >= bindings.size()) bindings.resize(number * 2 + 16);
+  bindings[number] = {.data = static_cast<char*>(view.data), .length = view.length, .dtype = dtype};
 }
 
 // unbind(device, numbers): also such that were never bound here, of row-sparse tensors
 void Unbind(const Napi::CallbackInfo& info) {
-  if (The<Attached>(info).is_detached()) return;
-  Device& device = The<Attached>(info).device();
-  const Napi::Array numbers = info[1].As<Napi::Array>();
-  for (uint32_t i = 0; i < numbers.Length(); ++i) {
-    const size_t number = IndexOf(numbers.Get(i));
-    if (number < device.bindings.size()) device.bindings[number] = {};
+  const Napi::Env env = info.Env();
+  Attached& attached = The<Attached>(info);
+  const Values numbers(env, info[1]);
+  if (attached.is_detached()) return;
+  std::vector<engine::Binding>& bindings = attached.device().bindings;
+  for (size_t i = 0; i < numbers.size(); ++i) {
+    const size_t number = IndexOf(env, Napi::Value(env, numbers[i]), kMostNumbers);
+    if (number < bindings.size()) bindings[number] = {};
   }
 }
 
 // setKnown(device, buffer, isKnown)
 void SetKnown(const Napi::CallbackInfo& info) {
-  if (The<Attached>(info).is_detached()) return;
-  Device& device = The<Attached>(info).device();
-  const size_t number = IndexOf(info[1]);
-  if (number >= device.known.size()) device.known.resize(number * 2 + 16);
-  device.known[number] = info[2].ToBoolean();
+  const Napi::Env env = info.Env();
+  Attached& attached = The<Attached>(info);
+  const size_t number = IndexOf(env, info[1], kMostNumbers);
+  const bool is_known = IsTrue(env, info[2]);
+  if (attached.is_detached()) return;
+  std::vector<bool>& known = attached.device().known;
+  if (number >= known.size()) known.resize(number * 2 + 16);
+  known[number] = is_known;
 }
 
 // submit(device, heads: Float64Array, words: Int32Array, count, inlineBytes): how many were taken.
 // A head is five numbers: id, deadline, priority, whether it is disjoint, how many words it has.
 Napi::Value Submit(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
   Attached& attached = The<Attached>(info);
-  if (attached.is_detached()) return Napi::Number::New(info.Env(), 0);
-  const double* head = static_cast<const double*>(ViewOf(info.Env(), info[1]).data);
-  const int32_t* words = static_cast<const int32_t*>(ViewOf(info.Env(), info[2]).data);
-  const size_t count = IndexOf(info[3]);
+  const View heads = ViewOf(env, info[1], napi_float64_array);
+  const View all = ViewOf(env, info[2], napi_int32_array);
+  const size_t count = CountOf(env, info[3]);
+  Require(env, count <= heads.length / 5, "Expected a head for each request");
+  const double bytes = NumberOf(env, info[4]);
+  if (attached.is_detached()) return Napi::Number::New(env, 0);
+  const double* head = static_cast<const double*>(heads.data);
+  const int32_t* words = static_cast<const int32_t*>(all.data);
+  size_t left = all.length;
   static thread_local std::vector<engine::Order> orders;
   orders.clear();
   for (size_t i = 0; i < count; ++i, head += 5) {
+    Require(env, head[4] >= 0 && head[4] <= static_cast<double>(left) && !std::isnan(head[2]),
+            "Expected the words of each request");
     const auto size = static_cast<size_t>(head[4]);
     orders.push_back({.id = head[0],
                       .deadline_ms = head[1],
@@ -399,18 +358,19 @@ Napi::Value Submit(const Napi::CallbackInfo& info) {
                       .words = words,
                       .count = size});
     words += size;
+    left -= size;
   }
-  const double bytes = NumberOf(info[4]);
-  const size_t budget = std::isfinite(bytes) ? static_cast<size_t>(bytes) : Engine::kUnlimited;
+  const bool has_limit = bytes >= 0 && bytes < 9007199254740992;
+  const size_t budget = has_limit ? static_cast<size_t>(bytes) : Engine::kUnlimited;
   const size_t taken = attached.engine().Submit(attached.device(), orders.data(), count, budget);
-  return Napi::Number::New(info.Env(), static_cast<double>(taken));
+  return Napi::Number::New(env, static_cast<double>(taken));
 }
 
 // isDisjoint(device, words: Int32Array)
 Napi::Value IsDisjoint(const Napi::CallbackInfo& info) {
   Attached& attached = The<Attached>(info);
+  const View words = ViewOf(info.Env(), info[1], napi_int32_array);
   if (attached.is_detached()) return Napi::Boolean::New(info.Env(), false);
-  const View words = ViewOf(info.Env(), info[1]);
   const bool is_disjoint = attached.engine().IsDisjoint(
       attached.device(), {.id = 0,
                           .deadline_ms = 0,
@@ -424,8 +384,8 @@ Napi::Value IsDisjoint(const Napi::CallbackInfo& info) {
 // takeEnded(device, ids: Float64Array): how many
 Napi::Value TakeEnded(const Napi::CallbackInfo& info) {
   Attached& attached = The<Attached>(info);
+  const View ids = ViewOf(info.Env(), info[1], napi_float64_array);
   if (attached.is_detached()) return Napi::Number::New(info.Env(), 0);
-  const View ids = ViewOf(info.Env(), info[1]);
   const size_t count =
       attached.engine().TakeEnded(attached.device(), static_cast<double*>(ids.data), ids.length);
   return Napi::Number::New(info.Env(), static_cast<double>(count));
@@ -433,26 +393,32 @@ Napi::Value TakeEnded(const Napi::CallbackInfo& info) {
 
 // takeShown(device, id, shown: Float64Array): how many. Two numbers each: buffer and version.
 Napi::Value TakeShown(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
   Attached& attached = The<Attached>(info);
-  if (attached.is_detached()) return Napi::Number::New(info.Env(), 0);
-  const View view = ViewOf(info.Env(), info[2]);
+  const double id = NumberOf(env, info[1]);
+  const View view = ViewOf(env, info[2], napi_float64_array);
+  if (attached.is_detached()) return Napi::Number::New(env, 0);
   static thread_local std::vector<engine::Shown> shown;
   shown.resize(view.length / 2);
   const size_t count =
-      attached.engine().TakeShown(attached.device(), NumberOf(info[1]), shown.data(), shown.size());
+      attached.engine().TakeShown(attached.device(), id, shown.data(), shown.size());
   auto* numbers = static_cast<double*>(view.data);
   for (size_t i = 0; i < count; ++i) {
     *numbers++ = shown[i].buffer;
     *numbers++ = shown[i].version;
   }
-  return Napi::Number::New(info.Env(), static_cast<double>(count));
+  return Napi::Number::New(env, static_cast<double>(count));
 }
+
+// A thread can be ended only between slices.
+constexpr double kMostSliceMs = 1000;
 
 // waitForEnded(device, sliceMs)
 void Wait(const Napi::CallbackInfo& info) {
   Attached& attached = The<Attached>(info);
-  if (attached.is_detached()) return;
-  attached.engine().Wait(attached.device(), NumberOf(info[1]));
+  const double slice_ms = NumberOf(info.Env(), info[1]);
+  Require(info.Env(), slice_ms >= 0 && slice_ms <= kMostSliceMs, "Expected a short slice of time");
+  if (!attached.is_detached()) attached.engine().Wait(attached.device(), slice_ms);
 }
 
 }  // namespace

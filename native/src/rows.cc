@@ -70,7 +70,9 @@ void SumRows(const RowSum& args) {
       RowInput& input = args.inputs[k];
       for (; input.ids.next < input.ids.end && *input.ids.next < id; ++input.ids.next)
         input.rows += args.row_bytes;
-      if (HeadOf(input.ids) == id) args.matching[matching++] = input.rows;
+      if (input.ids.next < input.ids.end && *input.ids.next == id) {
+        args.matching[matching++] = input.rows;
+      }
     }
     if (matching == 0) {
       memset(out, 0, args.row_bytes);
@@ -104,8 +106,9 @@ size_t FindRows(const RowTable& table, const int64_t* ids, size_t count, int64_t
   size_t absent = 0;
   for (size_t i = 0; i < count; ++i) {
     const int64_t id = ids[i];
-    int64_t slot;
-    for (size_t at = Hash(id) & mask;; at = (at + 1) & mask) {
+    int64_t slot = -1;
+    size_t at = Hash(id) & mask;
+    for (size_t tried = 0; tried < table.length; ++tried, at = (at + 1) & mask) {
       slot = int64_t{table.slots[at]} - 1;
       // One comparison for an empty place and for a slot that cannot be.
       if (static_cast<uint64_t>(slot) >= table.size || table.present[slot] == id) break;

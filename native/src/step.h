@@ -32,6 +32,11 @@ struct StepKernel {
   // Whether each element is updated by itself, wherever it stands: then parts of a tensor may be
   // updated one by one, by several threads.
   bool splits;
+  // How many slots it has, each as long as w; kWhole for a rule that needs the whole tensor: there
+  // JavaScript alone knows.
+  size_t slots;
 };
+
+constexpr size_t kWhole = SIZE_MAX;
 
 }  // namespace tensorkv

@@ -46,15 +46,18 @@ template double SquaresOfSum<Half>(const void* const*, size_t, size_t);
 template double SquaresOfSum<Bfloat16>(const void* const*, size_t, size_t);
 
 // In the order of Dtype; integers have no update rules.
-#define TENSORKV_STEP(name, Run, Rule, splits)                                                   \
+#define TENSORKV_STEP(name, Run, Rule, splits, slots)                                            \
   {name,                                                                                         \
    {Run<Rule, float>, Run<Rule, double>, Run<Rule, Half>, Run<Rule, Bfloat16>, nullptr, nullptr, \
     nullptr, nullptr},                                                                           \
-   splits}
-#define TENSORKV_ELEMENTS(name, Rule) TENSORKV_STEP(name, RunElements, Rule, true)
+   splits,                                                                                       \
+   slots}
+#define TENSORKV_ELEMENTS(name, Rule) \
+  TENSORKV_STEP(name, RunElements, Rule, true, Rule<float>::kSlots)
 // Elements that know their position.
-#define TENSORKV_PLACES(name, Rule) TENSORKV_STEP(name, RunElements, Rule, false)
-#define TENSORKV_TENSOR(name, Rule) TENSORKV_STEP(name, RunTensor, Rule, false)
+#define TENSORKV_PLACES(name, Rule) \
+  TENSORKV_STEP(name, RunElements, Rule, false, Rule<float>::kSlots)
+#define TENSORKV_TENSOR(name, Rule) TENSORKV_STEP(name, RunTensor, Rule, false, kWhole)
 
 extern const StepKernel kSteps[] = {
     TENSORKV_ELEMENTS("adabelief", Adabelief),

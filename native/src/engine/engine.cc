@@ -73,38 +73,52 @@ Engine::Engine(Rank ranks, Consistency consistency, double staleness, const Kern
       rounds_(ranks, consistency, staleness),
       devices_(ranks) {}
 
-void Engine::Grow(Rank ranks) {
+Rank Engine::ranks() {
   const Lock lock(mutex_);
-  rounds_.Grow(ranks);
-  if (ranks > devices_.size()) devices_.resize(ranks);
+  return static_cast<Rank>(devices_.size());
 }
 
-void Engine::SetPlan(KeyId key, Plan plan, BufferId stored, BufferId other, double version) {
+bool Engine::Grow(Rank ranks) {
   const Lock lock(mutex_);
+  if (is_leased_) return false;
+  rounds_.Grow(ranks);
+  if (ranks > devices_.size()) devices_.resize(ranks);
+  return true;
+}
+
+bool Engine::SetPlan(KeyId key, Plan plan, BufferId stored, BufferId other, double version) {
+  const Lock lock(mutex_);
+  if (is_leased_) return false;
   if (key >= plans_.size()) {
     plans_.resize(key + 1);
     made_.resize(key + 1);
     rounds_.Resize(key + 1);
   }
   rounds_.SetBuffers(key, stored, other, version);
+  if (plan.hyper >= hyper_.size()) hyper_.resize(plan.hyper + 1);
   rounds_.SetBytes(key, plan.length * BytesOf(plan.dtype));
   plans_[key] = std::move(plan);
+  return true;
 }
 
-void Engine::SetClocks(KeyId key, double* clocks) {
+bool Engine::SetClocks(KeyId key, double* clocks) {
   const Lock lock(mutex_);
+  if (is_leased_ || key >= rounds_.size()) return false;
   rounds_.SetClocks(key, clocks);
+  return true;
 }
 
-void Engine::SetHyper(uint32_t table, HyperTable values) {
+bool Engine::SetHyper(uint32_t table, HyperTable values) {
   const Lock lock(mutex_);
+  if (is_leased_) return false;
   if (table >= hyper_.size()) hyper_.resize(table + 1);
   hyper_[table] = std::move(values);
+  return true;
 }
 
 void Engine::Lease(const std::vector<Rank>& live, const std::vector<Pin>& pins) {
   const Lock lock(mutex_);
-  if (is_closed_) return;
+  if (is_closed_ || is_leased_) return;
   rounds_.SetLive(live);
   for (const Pin& pin : pins) rounds_.AddPin(pin);
   is_leased_ = true;
@@ -171,7 +185,7 @@ size_t Engine::Submit(Device& device, const Order* orders, size_t count, size_t 
 
 // Takes one order in. False for one that the coordinator has to see.
 bool Engine::Admit(const Device& device, const Order& order) {
-  if (!is_leased_) return false;
+  if (!is_leased_ || device.rank == kCoordinator) return false;
   if (order.id == 0) return Release(device, order);
   Ticket* const ticket = rounds_.NewTicket();
   ticket->rank = device.rank;
@@ -189,6 +203,7 @@ bool Engine::Admit(const Device& device, const Order& order) {
 
 // Ends pins of a device, all of them or none.
 bool Engine::Release(const Device& device, const Order& order) {
+  if (order.count % 2 != 0) return false;
   const int32_t* const end = order.words + order.count;
   for (const int32_t* at = order.words; at < end; at += 2) {
     if (!rounds_.HasPin(static_cast<KeyId>(at[0]), at[1], device.rank)) return false;
@@ -210,19 +225,22 @@ bool Engine::Knows(const Device& device, KeyId key) const {
   return true;
 }
 
-// Fills in the parts of a ticket: pushes first, then pulls.
+// Fills in the parts of a ticket: pushes first, then pulls. False for words that end too early, and
+// for numbers that are nobody's.
 bool Engine::Decode(const Device& device, const Order& order, Ticket* ticket) const {
   const int32_t* const end = order.words + order.count;
   ticket->out_bytes = 0;
   for (const bool is_push : {true, false}) {
     for (const int32_t* at = order.words; at < end;) {
       const auto key = static_cast<KeyId>(*at++);
-      if (key >= plans_.size()) return false;
+      if (key >= plans_.size() || !rounds_.HasClocks(key)) return false;
       const Plan& plan = plans_[key];
       for (const bool is_value : {true, false}) {
+        if (at == end) return false;
         const bool is_view = *at == kAView;
         const auto count = static_cast<uint32_t>(is_view ? 0 : *at);
         const int32_t* const numbers = ++at;
+        if (count > static_cast<size_t>(end - at)) return false;
         at += count;
         if (is_value != is_push || (count == 0 && !is_view)) continue;
         if (plan.access < (is_push ? Access::kAssign : Access::kRead)) return false;

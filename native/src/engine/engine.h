@@ -81,18 +81,21 @@ class Engine : public Worksite, public std::enable_shared_from_this<Engine> {
   Engine(Rank ranks, Consistency consistency, double staleness, const KernelTable* kernels,
          int64_t* updates);
 
+  // How many devices there is room for.
+  Rank ranks();
   const KernelTable& kernels() const { return *kernels_; }
 
   // The rank under which a coordinator attaches.
   static constexpr Rank kCoordinator = UINT32_MAX;
 
-  // The coordinator's side. Plans and tables may change only while the store is recalled.
-  // Makes room for ranks 0 to `ranks` - 1; only then too.
-  void Grow(Rank ranks);
+  // The coordinator's side. Plans and tables may change only while the store is recalled: else
+  // false. Makes room for ranks 0 to `ranks` - 1; only then too.
+  bool Grow(Rank ranks);
   // The key is in the first buffer of its plan, which is `stored`, with `version`.
-  void SetPlan(KeyId key, Plan plan, BufferId stored, BufferId other, double version);
-  void SetClocks(KeyId key, double* clocks);
-  void SetHyper(uint32_t table, HyperTable values);
+  bool SetPlan(KeyId key, Plan plan, BufferId stored, BufferId other, double version);
+  // By rank; needed for each key of an ssp store. False for a key without a plan.
+  bool SetClocks(KeyId key, double* clocks);
+  bool SetHyper(uint32_t table, HyperTable values);
   // Leaves the store to the engine, with these pins: a round takes a push of each of `live`.
   void Lease(const std::vector<Rank>& live, const std::vector<Pin>& pins);
   // Takes the store back once what is running has ended. Calls see(ticket) for each open ticket,

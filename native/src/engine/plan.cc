@@ -103,11 +103,10 @@ void Update(const Work& work, size_t begin, size_t length) {
 }  // namespace
 
 const double* HyperTable::Row(double count) const {
+  if (rows == 0) return nullptr;
   if (is_steady) return values.data();
   const double row = count - first;
-  if (row < 0 || row * static_cast<double>(width) >= static_cast<double>(values.size())) {
-    return nullptr;
-  }
+  if (!(row >= 0 && row < static_cast<double>(rows))) return nullptr;
   return values.data() + static_cast<size_t>(row) * width;
 }
 

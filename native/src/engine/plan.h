@@ -17,7 +17,9 @@ struct HyperTable {
   size_t width = 0;
   // Whether the first row holds for every update.
   bool is_steady = false;
+  // The rows, and zeros behind them: an update rule may look for more than a short row has.
   std::vector<double> values;
+  size_t rows = 0;
 
   // The row of the update after `count` others; null where the table does not have it.
   const double* Row(double count) const;

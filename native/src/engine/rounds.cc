@@ -66,6 +66,7 @@ uint32_t& Rounds::PinsOf(KeyId id, int place, Rank rank) {
 }
 
 bool Rounds::AddPin(const Pin& pin) {
+  if (pin.key >= keys_.size() || pin.rank >= ranks_) return false;
   Key& key = keys_[pin.key];
   const int place = PlaceOf(key, pin.buffer);
   if (place < 0) return false;

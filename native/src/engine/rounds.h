@@ -114,6 +114,10 @@ class Rounds {
   // Where the pushes of each rank on `key` that have ended are counted, with kSsp. Only while no
   // ticket is open.
   void SetClocks(KeyId key, double* clocks) { keys_[key].clocks = clocks; }
+  // Whether it has them, if they are needed.
+  bool HasClocks(KeyId key) const {
+    return consistency_ != Consistency::kSsp || keys_[key].clocks != nullptr;
+  }
   size_t size() const { return keys_.size(); }
 
   // The buffers of a key: the one that holds it, with `version`, and another one or none.
