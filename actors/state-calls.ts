@@ -1,6 +1,6 @@
 import type { CompressionSpec } from '../src/core/compression.js';
 import { computeDtype, dtypeInfo, type TensorData } from '../src/core/dtypes.js';
-import { KVStoreError, showKey } from '../src/core/errors.js';
+import { describe, KVStoreError, showKey } from '../src/core/errors.js';
 import { toNumbers } from '../src/core/int64.js';
 import type { Key } from '../src/core/keys.js';
 import { allocate, type MemoryBudget } from '../src/core/memory.js';
@@ -256,7 +256,12 @@ export class StateCalls {
     options,
   }: NonNullable<SavedStore['optimizer']>): RuleKind & { kind: 'optimizer' } {
     const optimizer = this.#context.optimizers.named(name);
-    return { kind: 'optimizer', optimizer, options: optimizer.resolve(options) };
+    try {
+      return { kind: 'optimizer', optimizer, options: optimizer.resolve(options) };
+    } catch (error) {
+      const message = `the checkpoint expected options of ${name}: ${describe(error)}`;
+      throw new KVStoreError('bad_checkpoint', message, { cause: error });
+    }
   }
 
   #assertOptimizer(type: string): void {

@@ -133,3 +133,9 @@ test('names are scanned where they are names, not in strings or lists', (t) => {
   t.is(scanNames('[{"a":1},{"a":1}]'), undefined);
   t.is(scanNames('{"x":{"b" : 1,"b":2}}'), 'b');
 });
+
+test('strings of any length are scanned: metadata of many keys is one', (t) => {
+  const long = 'x"\\'.repeat(7_000_000);
+  t.is(scanNames(JSON.stringify({ a: long, b: [long] })), undefined);
+  t.is(scanNames(`{"a":${JSON.stringify(long)},"a" :1}`), 'a');
+});
