@@ -55,6 +55,7 @@ export function writeCheckpoint(
   const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
   let written = false;
   try {
+    // Exclusively: where somebody has put a link of that name, nothing is written.
     withFile(fs, temporary, 'wx', (file) => {
       written = true;
       writeAll(fs, file, header);
@@ -121,7 +122,7 @@ function assertGuarded(header: Uint8Array, metadata: Metadata): void {
 }
 
 function withFile(fs: FileSystem, path: string, flags: string, use: (file: number) => void): void {
-  const file = fs.openSync(path, flags);
+  const file = fs.openSync(path, flags, ownerOnly);
   try {
     use(file);
   } finally {
@@ -134,6 +135,9 @@ function syncFolder(fs: FileSystem, folder: string): void {
   if (process.platform === 'win32') return;
   withFile(fs, folder, 'r', (file) => fs.fsyncSync(file));
 }
+
+/** A new file is its owner's alone. */
+const ownerOnly = 0o600;
 
 /** As much as one call may move: some systems take no more than 2 GiB. */
 const mostBytes = 2 ** 30;

@@ -1,5 +1,6 @@
 import { DeviceGroup, type DeviceEvent } from '../actors/device-group.js';
 import { describe, KVStoreError, show } from './core/errors.js';
+import { moduleUrl } from './core/module-url.js';
 import { assertOptions, count } from './core/options.js';
 import type { Guard, OnDeath } from './core/protocol.js';
 import { storeType } from './core/types.js';
@@ -58,10 +59,11 @@ export async function launch<Result = unknown>(
   options: LaunchOptions,
 ): Promise<WorkerGroup<Result>> {
   assertOptions(options, ['devices', 'type', 'args', ...commonOptionNames], 'launch');
-  if (!(url instanceof URL) && !(typeof url === 'string' && URL.canParse(url))) {
+  const module = moduleUrl(url);
+  if (module === undefined) {
     throw new KVStoreError(
       'bad_argument',
-      `launch expected the URL of a module, such as new URL('./worker.js', import.meta.url), ` +
+      `launch expected the file: URL of a module, such as new URL('./worker.js', import.meta.url), ` +
         `got ${show(url)}`,
     );
   }
@@ -78,7 +80,7 @@ export async function launch<Result = unknown>(
     options,
   );
   const program: ProgramStart = {
-    module: String(url),
+    module,
     type: type.name,
     timeoutMs,
     args: packArgs(options.args),

@@ -1,4 +1,5 @@
 import { KVStoreError, show } from './core/errors.js';
+import { moduleUrl } from './core/module-url.js';
 import { customOptimizer, customSpec, type CustomSpec } from './core/optimizers/custom.js';
 import type { Optimizer } from './core/optimizers/optimizer.js';
 import { optimizerNamed, optimizerNames } from './core/optimizers/registry.js';
@@ -28,11 +29,12 @@ export async function registerOptimizer(name: string, url: URL | string): Promis
       `registerOptimizer expected a name of letters and digits that is not built in, got ${show(name)}`,
     );
   }
-  if (!(url instanceof URL) && !URL.canParse(url)) {
-    const message = `registerOptimizer expected the URL of a module, got ${show(url)}`;
+  const file = moduleUrl(url);
+  if (file === undefined) {
+    const message = `registerOptimizer expected the file: URL of a module, got ${show(url)}`;
     throw new KVStoreError('bad_optimizer', message);
   }
-  const module = { name: lower, url: String(url) };
+  const module = { name: lower, url: file };
   const spec = customSpec(lower, await importModule('optimizer', module.url));
   registered.set(lower, { module, spec });
 }

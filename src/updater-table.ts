@@ -1,4 +1,5 @@
 import { KVStoreError, show, toFailure, type Failure } from './core/errors.js';
+import { moduleUrl } from './core/module-url.js';
 import type { FromCoordinator, UpdaterSource } from './core/protocol.js';
 import { Tensor } from './core/tensor.js';
 import { runUpdater, type Updater } from './core/updaters.js';
@@ -19,12 +20,11 @@ export class UpdaterTable {
       this.#updaters.set(this.#last, updater as Updater);
       return { kind: 'caller', handle: this.#last };
     }
-    if (updater instanceof URL || (typeof updater === 'string' && URL.canParse(updater))) {
-      return { kind: 'module', url: String(updater) };
-    }
+    const url = moduleUrl(updater);
+    if (url !== undefined) return { kind: 'module', url };
     throw new KVStoreError(
       'bad_updater',
-      `setUpdater expected a function or the URL of a module, got ${show(updater)}`,
+      `setUpdater expected a function or the file: URL of a module, got ${show(updater)}`,
     );
   }
 

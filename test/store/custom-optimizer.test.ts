@@ -12,7 +12,7 @@ import {
 } from '../../src/index.js';
 import { InlineGroup } from '../helpers/inline-group.js';
 import { onEveryPlane } from '../helpers/planes.js';
-import { temporaryFolder } from '../helpers/temporary.js';
+import { temporaryFolder, temporaryModule } from '../helpers/temporary.js';
 import { program, rejects } from '../helpers/workers.js';
 
 test.before(() => registerOptimizer('Heavyball', program('heavy-ball')));
@@ -136,6 +136,8 @@ test('O-custom: bad names, modules and classes are refused', async (t) => {
   await rejects(t, registerOptimizer(7 as never, url), { code });
   await rejects(t, registerOptimizer('x', 'no url'), { code, says: ['no url'] });
   await rejects(t, registerOptimizer('x', 'file:///nowhere.js'), { code, says: ['nowhere.js'] });
+  const elsewhere = 'data:text/javascript,export default class { update() {} }';
+  await rejects(t, registerOptimizer('x', elsewhere), { code, says: ['file:', 'data:'] });
   for (const text of [
     'export default 7',
     'export default class {}',
@@ -143,6 +145,6 @@ test('O-custom: bad names, modules and classes are refused', async (t) => {
     'export default class { static slots = ["ema"]; update() {} }',
     'export default class { static slots = ["a", "a"]; update() {} }',
   ]) {
-    await rejects(t, registerOptimizer('x', `data:text/javascript,${text}`), { code });
+    await rejects(t, registerOptimizer('x', temporaryModule(t, text)), { code });
   }
 });

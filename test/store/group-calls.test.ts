@@ -1,6 +1,7 @@
 import test from 'ava';
 import { ones, tensor, zeros, type KVStore } from '../../src/index.js';
 import { InlineGroup, watch } from '../helpers/inline-group.js';
+import { temporaryModule } from '../helpers/temporary.js';
 import { program, rejects } from '../helpers/workers.js';
 
 const threeWorkers = async (
@@ -246,7 +247,8 @@ test('leave: close takes back what a worker waits for, in order and all of it', 
 
 test('leave: rank 0 takes its open settings back, and each follower hears of its own', async (t) => {
   const [group, a, b] = await threeWorkers(t);
-  const neverLoads = 'data:text/javascript,await new Promise(() => {}); export default () => {};';
+  const text = 'await new Promise(() => {}); export default () => {};';
+  const neverLoads = temporaryModule(t, text);
   const own = [a.setUpdater(neverLoads), a.setOptimizer('sgd')];
   own.forEach(watch);
   const follow = b.setOptimizer('sgd');

@@ -1,5 +1,6 @@
 import test, { type ExecutionContext } from 'ava';
 import { createKVStore, ones, zeros, type GroupEvent, type WorkerGroup } from '../../src/index.js';
+import { temporaryModule } from '../helpers/temporary.js';
 import { launchProgram, program, rejects } from '../helpers/workers.js';
 import type { How } from '../workers/misbehaving.js';
 
@@ -142,7 +143,7 @@ test.serial('a module without a program, or none at all, loses every worker', as
 test.serial('a coordinator that hangs in loading a module is noticed and ended', async (t) => {
   const kv = await createKVStore('local', { timeoutMs: 1000 });
   await kv.init(0, zeros(1));
-  const setting = kv.setUpdater('data:text/javascript,for (;;);export default () => {};');
+  const setting = kv.setUpdater(temporaryModule(t, 'for (;;); export default () => {};'));
   const says = ['coordinator', 'stopped answering'];
   await rejects(t, setting, { code: 'timeout', says });
   await rejects(t, kv.pull(0), { code: 'timeout', says });
