@@ -197,10 +197,12 @@ export class DirectPath implements Direct {
   #viewsOf(id: number, count: number): Given | undefined {
     const shown = new Float64Array(2 * count);
     if (this.#device.takeShown(id, shown) === 0) return undefined;
-    const views = Array.from({ length: count }, (_, i): PinnedTensor => {
-      const [pin, version] = [shown[2 * i]!, shown[2 * i + 1]!];
-      return { ...this.#buffers.find(pin)!, version, pin };
-    });
+    const views: PinnedTensor[] = [];
+    for (let at = 0; at < shown.length; at += 2) {
+      const pin = shown[at]!;
+      const { key, tensor } = this.#buffers.find(pin)!;
+      views.push({ key, tensor, version: shown[at + 1]!, pin });
+    }
     return { views };
   }
 

@@ -1,5 +1,5 @@
 import type { PinnedTensor } from '../src/core/protocol.js';
-import type { TensorHandle } from '../src/core/tensor.js';
+import { Tensor, type TensorHandle } from '../src/core/tensor.js';
 
 /** A buffer of a key, as a device knows it. */
 export interface KnownBuffer {
@@ -34,15 +34,18 @@ export class KnownBuffers {
       if (!now.includes(buffer)) this.#set(buffer, undefined);
     }
     this.#ofKey.set(key, now);
-    this.#set(pin, { key, tensor });
-    if (other !== undefined) this.#set(other.pin, { key, tensor: other.tensor });
+    this.#learn(pin, key, tensor);
+    if (other !== undefined) this.#learn(other.pin, key, other.tensor);
+  }
+
+  #learn(buffer: number, key: number, tensor: TensorHandle): void {
+    // Checked once, and not for each view.
+    if (!this.#buffers.has(buffer)) this.#set(buffer, { key, tensor: Tensor.fromHandle(tensor) });
   }
 
   #set(buffer: number, known: KnownBuffer | undefined): void {
-    const isKnown = known !== undefined;
-    if (this.#buffers.has(buffer) === isKnown) return;
-    if (isKnown) this.#buffers.set(buffer, known);
+    if (known !== undefined) this.#buffers.set(buffer, known);
     else this.#buffers.delete(buffer);
-    this.#changed(buffer, isKnown);
+    this.#changed(buffer, known !== undefined);
   }
 }

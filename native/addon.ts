@@ -16,6 +16,11 @@ export interface Addon {
   readonly steps: readonly string[];
   forCpu(cpu: Cpu): AddonKernels | undefined;
   readonly engine: AddonEngine;
+  /**
+   * Where the first huge page of an untouched buffer starts, from its beginning, 0 where there is no
+   * room: they are asked for under `bytes` bytes from there on.
+   */
+  useHugePages(buffer: Uint8Array, bytes: number): number;
   /** An `ArrayBuffer` over the bytes of a view that is not empty. It does not keep them alive. */
   externalBuffer(view: AnyTypedArray): ArrayBuffer;
 }

@@ -7,6 +7,7 @@ import { checkSquares, checkStep } from './check-step.js';
 import { checkCast, checkCopy, checkReduceSum, typeOf } from './checks.js';
 import { codeOf, resolveDtype } from './dtype-codes.js';
 import * as reference from './reference.js';
+import { placeLargeTensors } from '../src/core/memory.js';
 import { sizeOf } from '../src/core/shape.js';
 import type { AnyTypedArray, Cpu, KernelFunctions, Kernels } from './types.js';
 
@@ -15,6 +16,7 @@ import type { AnyTypedArray, Cpu, KernelFunctions, Kernels } from './types.js';
 export type * from './types.js';
 
 const { addon, missingReason } = loadAddon();
+if (addon !== undefined) placeLargeTensors((buffer, bytes) => addon.useHugePages(buffer, bytes));
 
 /** One sentence that says why there is no addon; `undefined` where it was loaded. */
 export const nativeMissingReason: string | undefined = missingReason;

@@ -86,7 +86,7 @@ export class KeyCalls {
       body: { type: 'pull', pull, ...asked },
       finish: ({ fresh = [], views: pinned }) => {
         const tensors =
-          pinned?.map((each) => views.open(each)) ??
+          (pinned && views.open(pinned)) ??
           fresh.map((handle) => Tensor.fromHandle(handle as TensorHandle));
         statistics.pulled([{ tensors }]);
         return Array.isArray(keys) ? tensors : tensors[0]!;

@@ -7,6 +7,7 @@
 
 #include <string>
 
+#include "huge_pages.h"
 #include "kernels.h"
 #include "views.h"
 
@@ -82,6 +83,16 @@ Napi::Value ExternalBuffer(const Napi::CallbackInfo& info) {
   return Napi::ArrayBuffer::New(info.Env(), view.data, view.bytes());
 }
 
+// useHugePages(view, bytes): where the first huge page of an untouched view starts. They are asked
+// for under `bytes` bytes from there on.
+Napi::Value UseHugePages(const Napi::CallbackInfo& info) {
+  const View view = ViewOf(info.Env(), info[0]);
+  const auto bytes = static_cast<size_t>(info[1].As<Napi::Number>().Int64Value());
+  const size_t room = view.length * BytesPerElement(view.type);
+  return Napi::Number::New(info.Env(),
+                           static_cast<double>(tensorkv::UseHugePages(view.data, room, bytes)));
+}
+
 // forCpu(name): the kernels compiled for it, or undefined where this machine cannot run them.
 Napi::Value ForCpu(const Napi::CallbackInfo& info) {
   Require(info.Env(), info[0].IsString(), "Expected the name of an instruction set");
@@ -125,6 +136,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports["cpus"] = names;
   exports["steps"] = StepNames(env);
   exports["forCpu"] = Napi::Function::New<ForCpu>(env, "forCpu");
+  exports["useHugePages"] = Napi::Function::New<UseHugePages>(env, "useHugePages");
   AddEngine(env, exports);
   exports["externalBuffer"] = Napi::Function::New<ExternalBuffer>(env, "externalBuffer");
   return exports;

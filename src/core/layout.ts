@@ -10,6 +10,14 @@
  *   stagger = (n mod 16) * 256: equally aligned tensors fight for the same cache sets, so the n-th
  *   tensor of a thread starts in another set. Always a multiple of 64, a cache line.
  *
+ * From `hugePageBytes` on, the unused part ends on a huge page, as far as the addon can tell:
+ *
+ *   0            huge page    + stagger           + size
+ *   +------------+------------+-------------------+-------------------+
+ *   | (never     | (unused)   | elements          | what is left of   |
+ *   |  touched)  |            |                   | hugePageBytes     |
+ *   +------------+------------+-------------------+-------------------+
+ *
  * Small tensors, many to a slab of `slabBytes`, each on its own cache lines so that two devices
  * never write one line:
  *
@@ -32,6 +40,9 @@ export const lineBytes = 64;
 
 /** Tensors up to this size share a slab. */
 export const smallTensorBytes = 4096;
+
+/** A huge page: one entry of the processor's address cache covers as much as 512 small ones do. */
+export const hugePageBytes = 2 * 1024 * 1024;
 
 /** Size of one slab of small tensors. */
 export const slabBytes = 256 * 1024;

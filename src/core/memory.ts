@@ -3,7 +3,14 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { dtypeInfo, viewOf, type DType, type TensorData } from './dtypes.js';
 import { KVStoreError } from './errors.js';
-import { lineBytes, padToLine, slabBytes, smallTensorBytes, staggerOf } from './layout.js';
+import {
+  hugePageBytes,
+  lineBytes,
+  padToLine,
+  slabBytes,
+  smallTensorBytes,
+  staggerOf,
+} from './layout.js';
 
 /**
  * Counts bytes against a limit, before they are allocated: a huge SharedArrayBuffer succeeds lazily
@@ -57,6 +64,19 @@ const collected = new FinalizationRegistry<number>((bytes) => threadBudget.relea
 let unsweptBytes = 0;
 const sweepEveryBytes = 512 * 1024 * 1024;
 
+/**
+ * Finds where `bytes` bytes should start in a buffer that has `hugePageBytes` more, so that they lie
+ * on huge pages.
+ */
+export type Placement = (buffer: Uint8Array, bytes: number) => number;
+
+let place: Placement | undefined;
+
+/** Has this thread's tensors of at least `hugePageBytes` placed so from now on. */
+export function placeLargeTensors(placement: Placement): void {
+  place = placement;
+}
+
 let slab: SharedArrayBuffer | undefined;
 let slabUsed = 0;
 let largeCount = 0;
@@ -83,20 +103,27 @@ function allocateSmall(dtype: DType, length: number, paddedBytes: number): Tenso
 }
 
 function allocateLarge(dtype: DType, length: number, bytes: number): TensorData {
-  const offset = staggerOf(largeCount);
-  const buffer = newBuffer(offset + padToLine(bytes) + lineBytes);
+  const stagger = staggerOf(largeCount);
+  const used = stagger + padToLine(bytes) + lineBytes;
   largeCount += 1;
-  return viewOf(dtype, buffer, offset, length);
+  if (place === undefined || bytes < hugePageBytes) {
+    return viewOf(dtype, newBuffer(used), stagger, length);
+  }
+  const buffer = newBuffer(used, hugePageBytes);
+  const start = place(new Uint8Array(buffer), stagger + bytes);
+  return viewOf(dtype, buffer, start + stagger, length);
 }
 
-function newBuffer(bytes: number): SharedArrayBuffer {
+/** `spareBytes` more are never touched, and so cost addresses but no memory. */
+function newBuffer(bytes: number, spareBytes = 0): SharedArrayBuffer {
   // To the collector a shared buffer weighs nothing, so it would let garbage fill the machine.
   unsweptBytes += bytes;
   if (unsweptBytes > sweepEveryBytes) sweep();
   threadBudget.reserve(bytes, 'a tensor buffer');
   try {
     // Growable buffers start on a page, plain ones 16 bytes past one.
-    const buffer = new SharedArrayBuffer(bytes, { maxByteLength: bytes });
+    const length = bytes + spareBytes;
+    const buffer = new SharedArrayBuffer(length, { maxByteLength: length });
     collected.register(buffer, bytes);
     return buffer;
   } catch (error) {

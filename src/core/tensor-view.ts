@@ -1,3 +1,4 @@
+import type { NumberData } from './dtypes.js';
 import { KVStoreError } from './errors.js';
 import { Tensor, type TensorHandle } from './tensor.js';
 
@@ -13,9 +14,21 @@ export class TensorView extends Tensor {
   readonly #elements: Tensor;
   #release: (() => void) | undefined;
 
+  static {
+    // For all views at once: an accessor made for each at its release would cost a microsecond.
+    Object.defineProperty(TensorView.prototype, 'data', {
+      get(this: TensorView): NumberData {
+        return this.elements().data;
+      },
+      set(): void {
+        // What the constructor of `Tensor` says: `elements` has it too.
+      },
+    });
+  }
+
   /** `release` is called once, when the view is. */
   constructor(handle: TensorHandle, version: number, release: () => void) {
-    const elements = Tensor.fromHandle(handle);
+    const elements = handle instanceof Tensor ? (handle as Tensor) : Tensor.fromHandle(handle);
     super(elements);
     this.#elements = elements;
     this.version = version;
@@ -31,11 +44,6 @@ export class TensorView extends Tensor {
     const release = this.#release;
     if (release === undefined) return;
     this.#release = undefined;
-    Object.defineProperty(this, 'data', {
-      get: () => {
-        throw this.#error('expected a view that is held, but it was released');
-      },
-    });
     release();
   }
 

@@ -53,7 +53,7 @@ export class Tensor<Data extends TensorData = NumberData> implements TensorHandl
    * The elements, row by row, as a typed array on a `SharedArrayBuffer`: bits in a `Uint16Array` for
    * float16 and bfloat16, bigints for int64.
    */
-  readonly data: Data;
+  declare readonly data: Data; // Not a field of its own: a view has an accessor in its place.
 
   protected constructor({ shape, dtype, device, data }: TensorHandle & { readonly data: Data }) {
     this.shape = shape;
