@@ -245,7 +245,8 @@ void Coordinate(Engine& engine, std::vector<std::vector<float>>& stored, Workers
   }
 }
 
-uint64_t RunDevices(bool is_async, uint32_t batches, uint64_t seed) {
+// `is_disturbed`: the store is taken back again and again, which also wakes whoever has parked.
+uint64_t RunDevices(bool is_async, bool is_disturbed, uint32_t batches, uint64_t seed) {
   int64_t updates = 0;
   std::vector<std::vector<float>> stored;
   for (KeyId key = 0; key < kKeys; ++key) stored.emplace_back(LengthOf(key));
@@ -266,7 +267,9 @@ uint64_t RunDevices(bool is_async, uint32_t batches, uint64_t seed) {
     }
     engine->Lease({0, 1, 2, 3}, {});
     std::atomic<bool> is_over{false};
-    std::thread coordinator([&] { Coordinate(*engine, stored, workers, is_over); });
+    std::thread coordinator([&] {
+      if (is_disturbed) Coordinate(*engine, stored, workers, is_over);
+    });
     std::vector<std::thread> threads;
     for (auto& worker : workers) {
       // Only where each push is a round by itself: else the others would wait for what is lost.
@@ -291,9 +294,10 @@ int main(int argc, char** argv) {
       given == nullptr ? std::random_device{}() : std::strtoull(given, nullptr, 10);
   std::printf("TENSORKV_SEED=%llu, ", static_cast<unsigned long long>(seed));
   std::fflush(stdout);
-  const auto batches = static_cast<uint32_t>(wanted / kRanks / kBatchOperations / 2 + 1);
-  uint64_t done = RunDevices(false, batches, seed);
-  done += RunDevices(true, batches, seed + kRanks);
+  const auto batches = static_cast<uint32_t>(wanted / kRanks / kBatchOperations / 3 + 1);
+  uint64_t done = RunDevices(false, false, batches, seed);
+  done += RunDevices(false, true, batches, seed + kRanks);
+  done += RunDevices(true, true, batches, seed + 2 * kRanks);
   std::printf("%llu operations\n", static_cast<unsigned long long>(done));
   return 0;
 }

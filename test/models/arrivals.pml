@@ -4,7 +4,7 @@
  * Mirrors Rounds (Append, IsClosable, TakeRound, Finish) in native/src/engine/rounds.cc; Engine
  * (Submit, Drain, Lease, Recall) in native/src/engine/engine.cc; Mailbox (#flush) in
  * actors/mailbox.ts; Coordinator (receive) in actors/coordinator.ts; EngineLease (recall, grant) in
- * actors/engine-lease.ts; Rounds (#closableRound) in actors/rounds.ts. What is done under one lock, or
+ * actors/engine-lease.ts; Closing in actors/closing.ts. What is done under one lock, or
  * by the coordinator between two messages, is one step.
  *
  * Holds: round r takes push r of each live rank, once; a key has one writer at a time; the survivors

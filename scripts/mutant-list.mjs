@@ -1,0 +1,106 @@
+// Faults that somebody could make in the engine: `find` stands once in `file` and becomes `put`. `by`
+// is what has to catch it: `tests` (native/test/rounds_test.cc and engine_test.cc) or `stress`
+// (native/stress/engine_stress.cc), both under the thread sanitizer.
+const engine = 'engine.cc';
+const rounds = 'rounds.cc';
+
+export const mutants = [
+  {
+    name: 'no lock',
+    file: engine,
+    find: '  const Lock lock(mutex_);\n  const size_t count = std::min(room, device.ended.size());',
+    put: '  const size_t count = std::min(room, device.ended.size());',
+    by: 'stress',
+  },
+  {
+    name: 'acknowledge before apply',
+    file: engine,
+    find: '  lock.unlock();\n  for (const Work& work : works) Run(work, 0, work.plan->length, streams);\n  lock.lock();\n  for (size_t i = 0; i < count; ++i) Finish(jobs[i]);',
+    put: '  for (size_t i = 0; i < count; ++i) Finish(jobs[i]);\n  Deliver(lock);\n  lock.unlock();\n  for (const Work& work : works) Run(work, 0, work.plan->length, streams);\n  lock.lock();',
+    by: 'tests',
+  },
+  {
+    name: 'stale read',
+    file: 'plan.cc',
+    find: '    if (fuses && work.is_round) Update(work, at, length);\n    if (work.outs->empty()) continue;\n    const Shifted outs(*work.outs, at * bytes);\n    work.kernels->copy_piece(Target(work, at * bytes), outs.data(), outs.size(), length * bytes,\n                             streams);',
+    put: '    const Shifted outs(*work.outs, at * bytes);\n    work.kernels->copy_piece(Target(work, at * bytes), outs.data(), outs.size(), length * bytes,\n                             streams);\n    if (fuses && work.is_round) Update(work, at, length);',
+    by: 'tests',
+  },
+  {
+    name: 'double apply',
+    file: rounds,
+    find: '    push->is_taken = true;\n',
+    put: '',
+    by: 'tests',
+  },
+  {
+    name: 'dropped push',
+    file: rounds,
+    find: '    if (push == nullptr || !push->is_push || !is_live_[rank]) continue;\n    push->is_taken',
+    put: '    if (push == nullptr || !push->is_push || !is_live_[rank]) continue;\n    if (rank > 1) {\n      push->is_taken = true;\n      continue;\n    }\n    push->is_taken',
+    by: 'tests',
+  },
+  {
+    name: 'count instead of identity',
+    file: rounds,
+    find: 'return key.pushing > 0 && key.pushing == live_count_;',
+    put: 'return key.pushing > 0 && key.parts >= live_count_;',
+    by: 'tests',
+  },
+  {
+    name: 'arrival-order sum',
+    file: rounds,
+    find: '    for (uint32_t i = 0; i < push->count; ++i) {\n      job->inputs.push_back(push->ticket->tensors[push->first + i].data);',
+    put: '    for (uint32_t i = 0; i < push->count; ++i) {\n      job->inputs.insert(job->inputs.begin(), push->ticket->tensors[push->first + i].data);',
+    by: 'tests',
+  },
+  {
+    name: 'missing notify',
+    file: engine,
+    find: '  for (const auto& device : parked) {\n    device->signal.fetch_add(1, std::memory_order_release);\n    device->woken.notify_one();',
+    put: '  for (const auto& device : parked) {\n    device->signal.fetch_add(1, std::memory_order_release);',
+    by: 'stress',
+  },
+  {
+    name: 'torn copy',
+    file: engine,
+    find: 'large.chunks = (plan.length + large.chunk - 1) / large.chunk;',
+    put: 'large.chunks = (plan.length + large.chunk - 1) / large.chunk - (plan.length > large.chunk);',
+    by: 'tests',
+  },
+  {
+    name: 'lost wake-up',
+    file: engine,
+    find: '  device.has_rung = false;\n  return count;',
+    put: '  return count;',
+    by: 'stress',
+  },
+  {
+    name: 'pin ignored',
+    file: rounds,
+    find: 'job->moves = key.pin_count[key.home] > 0;',
+    put: 'job->moves = false;',
+    by: 'tests',
+  },
+  {
+    name: 'slot reuse',
+    file: rounds,
+    find: '  ticket->parts.clear();\n  ticket->tensors.clear();\n  ticket->shown.clear();',
+    put: '',
+    by: 'tests',
+  },
+  {
+    name: 'recall that does not wait',
+    file: engine,
+    find: '  while (running_ > 0) {\n    if (!RunChunk(lock)) stopped_.wait(lock);\n  }\n',
+    put: '',
+    by: 'tests',
+  },
+  {
+    name: 'ring after detach',
+    file: engine,
+    find: '  const std::lock_guard bell(device.bell);\n  device.ring = nullptr;',
+    put: '  device.ring = nullptr;',
+    by: 'stress',
+  },
+];

@@ -1,0 +1,96 @@
+// Builds of the native code for tests alone, beside the shipped one: instrumented by Clang, with the
+// kernels of the baseline only. Node itself is not instrumented, so the sanitizer is preloaded.
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { availableParallelism } from 'node:os';
+import { ensure } from './debian-tools.mjs';
+
+export const root = join(import.meta.dirname, '..');
+
+/** What a build is instrumented with, and how its runtime is told to report. */
+const variants = {
+  thread: {
+    sanitize: 'thread',
+    runtime: 'tsan',
+    env: {
+      TSAN_OPTIONS: [
+        'ignore_noninstrumented_modules=1',
+        'history_size=4',
+        'halt_on_error=1',
+        'exitcode=66',
+      ].join(' '),
+    },
+  },
+  address: {
+    sanitize: 'address,undefined,fuzzer-no-link',
+    runtime: 'asan',
+    env: {
+      ASAN_OPTIONS: 'detect_leaks=1:allocator_may_return_null=1:exitcode=66',
+      LSAN_OPTIONS: `suppressions=${join(root, 'native', 'stress', 'lsan.supp')}:print_suppressions=0`,
+      UBSAN_OPTIONS: 'print_stacktrace=1:halt_on_error=1',
+    },
+  },
+};
+
+const tools = {
+  cmake: ['cmake'],
+  make: ['make'],
+  'clang++-19': ['clang-19', 'libclang-rt-19-dev', 'llvm-19'],
+};
+
+/** Runs a program; gives its output and whether it ended well. */
+export function run(command, { env = {}, cwd = root, timeoutMs } = {}) {
+  const [program, ...args] = command;
+  const { status, signal, error, stdout, stderr } = spawnSync(program, args, {
+    cwd,
+    env: { ...process.env, ...env },
+    encoding: 'utf8',
+    maxBuffer: 2 ** 28,
+    timeout: timeoutMs,
+    killSignal: 'SIGKILL',
+  });
+  const cause = error?.message ?? (signal === null ? '' : `ended by ${signal}`);
+  return { passed: status === 0, status, output: `${stdout ?? ''}${stderr ?? ''}${cause}` };
+}
+
+/** Builds `targets` of a variant and gives its folder. Throws with the compiler's output. */
+export function build(name, targets) {
+  ensure(tools);
+  const folder = join(root, 'build', 'variants', name);
+  const headers = ['node-api-headers/include', 'node-addon-api'];
+  const configured = run([
+    'cmake',
+    '-S',
+    'native',
+    '-B',
+    join(folder, 'build'),
+    '-DCMAKE_CXX_COMPILER=clang++-19',
+    `-DCMAKE_JS_INC=${headers.map((each) => join(root, 'node_modules', each)).join(';')}`,
+    `-DCMAKE_LIBRARY_OUTPUT_DIRECTORY=${join(folder, 'build', 'Release')}`,
+    `-DTENSORKV_SANITIZE=${variants[name].sanitize}`,
+    '-DTENSORKV_BASELINE_ONLY=ON',
+    '-DTENSORKV_TESTS=ON',
+    `-DTENSORKV_FUZZ=${name === 'address' ? 'ON' : 'OFF'}`,
+  ]);
+  if (!configured.passed) throw new Error(configured.output);
+  const wanted = targets.flatMap((target) => ['--target', target]);
+  const jobs = ['--parallel', String(availableParallelism())];
+  const built = run(['cmake', '--build', join(folder, 'build'), ...jobs, ...wanted]);
+  if (!built.passed) throw new Error(built.output);
+  return folder;
+}
+
+/** What a process is started with to use the addon of a variant. */
+export function environment(name, folder) {
+  const { runtime, env } = variants[name];
+  const file = `libclang_rt.${runtime}-${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}.so`;
+  const found = run(['clang++-19', `-print-file-name=${file}`]).output.trim();
+  return {
+    ...env,
+    TENSORKV_NATIVE: 'require',
+    TENSORKV_PREBUILD: folder,
+    LD_PRELOAD: found,
+    // What finds the names of functions in a report.
+    PATH: `${process.env.PATH}:/usr/lib/llvm-19/bin`,
+  };
+}

@@ -1,0 +1,88 @@
+// Native code under sanitizers, and what else finds its mistakes without a failing test:
+//
+//   node scripts/sanitize.mjs                          all of it
+//   node scripts/sanitize.mjs kernels engine addon tidy   some of it
+//   node scripts/sanitize.mjs engine --operations=N    more, or fewer, under the thread sanitizer
+//
+// kernels: the plain C++ tests, built by g++, under address, undefined and thread.
+// engine: devices on threads, under thread; and the faults of scripts/mutants.mjs that only it can see.
+// addon: the addon inside Node, a store under load, under thread and under address, leaks included.
+// tidy: clang-tidy, by .clang-tidy.
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { ensure } from './debian-tools.mjs';
+import { build, environment, root, run } from './native-variants.mjs';
+import { Tally } from './tally.mjs';
+
+const tally = new Tally();
+const limitMs = 10 * 60_000;
+/** A group is some devices that train, with settings, views and deaths, and a store that closes. */
+const groups = 6;
+
+function kernels() {
+  const { output } = run(['node', join('scripts', 'build-native.mjs'), '--test-sanitizers']);
+  for (const sanitizers of ['address,undefined', 'thread']) {
+    const line = output.split('\n').find((each) => each.startsWith(`${sanitizers}:`)) ?? '';
+    const passed = / ok/.test(line) && !line.includes('FAILED');
+    tally.note(passed, `kernels under ${sanitizers}`, line.slice(sanitizers.length + 2), output);
+  }
+}
+
+function engine(operations) {
+  const folder = build('thread', ['tensorkv_stress', 'tensorkv']);
+  const { TSAN_OPTIONS } = environment('thread', folder);
+  const program = join(folder, 'build', 'tensorkv_stress');
+  const { passed, output } = run([program, String(operations)], {
+    env: { TSAN_OPTIONS },
+    timeoutMs: limitMs,
+  });
+  tally.note(passed, 'engine under thread', output.trim().split('\n').at(-1), output);
+}
+
+function addon(name) {
+  const folder = build(name, ['tensorkv']);
+  const env = environment(name, folder);
+  const program = join(root, 'dist', 'test', 'sanitize', 'stress.js');
+  const { passed, output } = run(['node', program, String(groups)], { env, timeoutMs: limitMs });
+  tally.note(passed, `addon in Node under ${name}`, output.trim().split('\n').at(-1), output);
+}
+
+function tidy() {
+  ensure({ 'clang-tidy-19': ['clang-tidy-19'] });
+  const folder = join(root, 'native', 'src');
+  const files = readdirSync(folder, { recursive: true })
+    .filter((file) => file.endsWith('.cc'))
+    .map((file) => join(folder, file));
+  const headers = ['node-api-headers/include', 'node-addon-api'].flatMap((each) => [
+    '-isystem',
+    join(root, 'node_modules', each),
+  ]);
+  const defines = [
+    '-DTENSORKV_LEVEL=baseline',
+    '-DNAPI_VERSION=8',
+    '-DNODE_ADDON_API_CPP_EXCEPTIONS_ALL',
+  ];
+  const flags = ['-std=c++20', `-I${folder}`, ...headers, ...defines];
+  const { passed, output } = run(['clang-tidy-19', '--quiet', ...files, '--', ...flags]);
+  tally.note(passed, 'clang-tidy', `${files.length} files`, output);
+}
+
+const parts = {
+  kernels: () => kernels(),
+  engine: (operations) => engine(operations),
+  addon: () => ['thread', 'address'].forEach(addon),
+  tidy: () => tidy(),
+};
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { operations: { type: 'string', default: '10000000' } },
+});
+for (const part of positionals.length > 0 ? positionals : Object.keys(parts)) {
+  try {
+    parts[part](Number(values.operations));
+  } catch (error) {
+    tally.note(false, part, '', error.message);
+  }
+}
+tally.end();
