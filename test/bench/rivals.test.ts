@@ -54,17 +54,15 @@ test('a rival that breaks says how, before it is ready and after', async (t) => 
 test('a rival that is installed does the step; one that is not is named', async (t) => {
   t.timeout(120_000);
   const names = ['openmpi', 'torchInProcess', 'ddpGloo'] as const;
-  for (const devices of [1, 3]) {
-    const { rivals, missing } = await outsideRivals(stepProblem([1000, 7], devices), names, true);
-    for (const name of names) {
-      const rival = rivals[name];
-      t.is(missing.includes(`${name} missing`), rival === undefined);
-      if (!rival) continue;
-      const { run, check } = rival.variant;
-      t.true(Number(await run(2)) > 0);
-      t.true('holds' in check && (await check.holds()), name);
-      await rival.close();
-    }
+  const { rivals, missing } = await outsideRivals(stepProblem([1000, 7], 3), names, true);
+  for (const name of names) {
+    const rival = rivals[name];
+    t.is(missing.includes(`${name} missing`), rival === undefined);
+    if (!rival) continue;
+    const { run, check } = rival.variant;
+    t.true(Number(await run(2)) > 0);
+    t.true('holds' in check && (await check.holds()), name);
+    await rival.close();
   }
 });
 
