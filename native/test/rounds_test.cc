@@ -35,6 +35,8 @@ Rank RankOf(const void* name) { return static_cast<Rank>(reinterpret_cast<uintpt
 bool IsOut(const void* name) { return (reinterpret_cast<uintptr_t>(name) & 0x800u) != 0; }
 
 // Devices issue random calls and jobs end in random order: every interleaving that a lock allows.
+// Now and then the store is recalled, as it is when a device dies, and leased again to those that
+// live.
 class Schedule {
  public:
   explicit Schedule(uint64_t seed)
@@ -46,15 +48,15 @@ class Schedule {
         rounds_(ranks_, consistency_, staleness_),
         clocks_(keys_, std::vector<double>(ranks_, 0)) {
     rounds_.Resize(keys_);
-    std::vector<Rank> live;
-    for (Rank rank = 0; rank < ranks_; ++rank) live.push_back(rank);
-    rounds_.SetLive(live);
+    for (Rank rank = 0; rank < ranks_; ++rank) live_.push_back(rank);
+    rounds_.SetLive(live_);
     for (KeyId key = 0; key < keys_; ++key) {
       rounds_.SetBytes(key, 64);
       rounds_.SetClocks(key, clocks_[key].data());
       // Some keys have no other buffer.
       const auto first = static_cast<BufferId>(2 * key);
-      rounds_.SetBuffers(key, first, Pick(3) == 0 ? kNoBuffer : first + 1, 0);
+      has_other_.push_back(Pick(3) != 0);
+      rounds_.SetBuffers(key, first, has_other_[key] ? first + 1 : kNoBuffer, 0);
       homes_.push_back(first);
     }
     pushes_.assign(ranks_, std::vector<uint32_t>(keys_, 0));
@@ -72,7 +74,9 @@ class Schedule {
   void RunPhase() {
     for (int step = 0; step < 40; ++step) {
       const uint32_t what = Pick(9);
-      if (what < 4) {
+      if (Pick(24) == 0) {
+        Recall();
+      } else if (what < 4) {
         Issue();
       } else if (what < 6) {
         Begin();
@@ -95,27 +99,86 @@ class Schedule {
 
   // More ranks, which start where the others are.
   void Grow() {
-    ranks_ += Pick(3);
+    const Rank like = live_[0];
+    for (uint32_t more = Pick(3); more > 0; --more) live_.push_back(ranks_++);
     const bool is_async = consistency_ == Consistency::kAsync;
-    const std::vector<uint32_t> made = is_async ? std::vector<uint32_t>(keys_, 0) : pushes_[0];
+    const std::vector<uint32_t> made = is_async ? std::vector<uint32_t>(keys_, 0) : pushes_[like];
     pushes_.resize(ranks_, made);
     pushed_.resize(ranks_, made);
     rounds_.Clear();
     rounds_.Grow(ranks_);
-    std::vector<Rank> live;
-    for (Rank rank = 0; rank < ranks_; ++rank) live.push_back(rank);
-    rounds_.SetLive(live);
+    rounds_.SetLive(live_);
     for (KeyId key = 0; key < keys_; ++key) {
-      clocks_[key].resize(ranks_, clocks_[key][0]);
+      clocks_[key].resize(ranks_, clocks_[key][like]);
       rounds_.SetClocks(key, clocks_[key].data());
     }
   }
 
   uint32_t Pick(uint32_t count) { return static_cast<uint32_t>(random_() % count); }
 
+  // The coordinator takes back all that has not ended, and carries it out itself. Every other time
+  // a device has died.
+  void Recall() {
+    while (End()) {
+    }
+    while (Release()) {
+    }
+    std::vector<std::vector<uint32_t>> left = pushed_;
+    double last_id = 0;
+    Rank last_rank = 0;
+    rounds_.ForEachOpen([&](const Ticket& ticket) {
+      CHECK(open_.count(ticket.id) == 1 && open_[ticket.id] == ticket.rank);
+      CHECK(last_rank < ticket.rank || (last_rank == ticket.rank && last_id < ticket.id));
+      last_rank = ticket.rank;
+      last_id = ticket.id;
+      open_.erase(ticket.id);
+      CheckLeft(ticket, &left);
+    });
+    CHECK(open_.empty() && left == pushes_);
+    rounds_.Clear();
+    CHECK(!rounds_.has_ready());
+    for (KeyId key = 0; key < keys_; ++key) CatchUp(key);
+    open_.clear();
+    asked_.clear();
+    if (live_.size() > 1 && Pick(2) == 0) live_.erase(live_.begin() + Pick(Live()));
+    rounds_.SetLive(live_);
+  }
+
+  // All devices have pushed equally often to a key when the store is leased again.
+  void CatchUp(KeyId key) {
+    uint32_t most = 0, all = 0;
+    for (Rank rank = 0; rank < ranks_; ++rank) most = std::max(most, pushes_[rank][key]);
+    for (Rank rank = 0; rank < ranks_; ++rank) {
+      if (consistency_ != Consistency::kAsync) pushes_[rank][key] = most;
+      if (consistency_ == Consistency::kSsp) clocks_[key][rank] = most;
+      pushed_[rank][key] = pushes_[rank][key];
+      all += pushes_[rank][key];
+    }
+    versions_[key] = consistency_ == Consistency::kSync ? most : all;
+    made_[key] = contents_[homes_[key]] = versions_[key];
+    const BufferId other = has_other_[key] ? homes_[key] ^ 1 : kNoBuffer;
+    rounds_.SetBuffers(key, homes_[key], other, versions_[key]);
+  }
+
+  // Pushes that no round has taken are left, and no pull that has seen its turn come.
+  void CheckLeft(const Ticket& ticket, std::vector<std::vector<uint32_t>>* left) {
+    bool has_open = false;
+    for (const Part& part : ticket.parts) {
+      if (part.has_ended) continue;
+      has_open = true;
+      for (uint32_t i = 0; i < part.count; ++i) {
+        CHECK(turn_[ticket.tensors[part.first + i].data] == (*left)[ticket.rank][part.key]);
+      }
+      if (part.is_push) ++(*left)[ticket.rank][part.key];
+    }
+    CHECK(has_open);
+  }
+
+  uint32_t Live() const { return static_cast<uint32_t>(live_.size()); }
+
   // One call over some keys, in ascending order.
   void Issue() {
-    const Rank rank = Pick(ranks_);
+    const Rank rank = live_[Pick(Live())];
     const uint32_t what = Pick(4);
     std::vector<KeyId> keys;
     for (KeyId key = 0; key < keys_; ++key) {
@@ -184,8 +247,8 @@ class Schedule {
   void Complete(KeyId key) {
     if (consistency_ == Consistency::kAsync) return;
     uint32_t most = 0;
-    for (Rank rank = 0; rank < ranks_; ++rank) most = std::max(most, pushes_[rank][key]);
-    for (Rank rank = 0; rank < ranks_; ++rank) {
+    for (const Rank rank : live_) most = std::max(most, pushes_[rank][key]);
+    for (const Rank rank : live_) {
       while (pushes_[rank][key] < most) Enqueue(rank, {key}, true, false);
     }
   }
@@ -228,7 +291,7 @@ class Schedule {
       CHECK(seen.empty() || seen.back() < rank);
       seen.push_back(rank);
     }
-    CHECK(seen.size() == (consistency_ == Consistency::kSync ? ranks_ : 1));
+    CHECK(consistency_ == Consistency::kSync ? seen == live_ : seen.size() == 1);
     for (const Rank rank : seen) ++pushed_[rank][job.key];
     if (consistency_ == Consistency::kSsp) CheckAhead(job.key, seen[0]);
     ++versions_[job.key];
@@ -237,7 +300,7 @@ class Schedule {
   // A rank is not too far ahead of what the others have at least issued, and no further than one
   // push of theirs that is next.
   void CheckAhead(KeyId key, Rank ahead) {
-    for (Rank rank = 0; rank < ranks_; ++rank) {
+    for (const Rank rank : live_) {
       CHECK(pushes_[rank][key] + staleness_ >= pushed_[ahead][key]);
       CHECK(pushed_[rank][key] + staleness_ + 1 >= pushed_[ahead][key]);
     }
@@ -247,14 +310,14 @@ class Schedule {
   void CheckPace() {
     for (KeyId key = 0; key < keys_; ++key) {
       uint32_t least = UINT32_MAX, most = 0, issued = UINT32_MAX;
-      for (Rank rank = 0; rank < ranks_; ++rank) {
+      for (const Rank rank : live_) {
         least = std::min(least, pushed_[rank][key]);
         most = std::max(most, pushed_[rank][key]);
         issued = std::min(issued, pushes_[rank][key]);
       }
       CHECK(most - least <= staleness_);
       if (keys_ > 1) continue;  // With one key nothing waits but for the slowest rank.
-      for (Rank rank = 0; rank < ranks_; ++rank) {
+      for (const Rank rank : live_) {
         CHECK(pushed_[rank][key] == std::min(pushes_[rank][key], issued + staleness_));
       }
     }
@@ -276,7 +339,7 @@ class Schedule {
     CHECK(turn_[out] == pushed_[RankOf(out)][job.key]);
     CHECK(consistency_ != Consistency::kSync || versions_[job.key] == turn_[out]);
     if (consistency_ != Consistency::kSsp) return;
-    for (Rank rank = 0; rank < ranks_; ++rank) {
+    for (const Rank rank : live_) {
       CHECK(pushed_[rank][job.key] + staleness_ >= turn_[out]);
       CHECK(pushed_[rank][job.key] <= turn_[out] + staleness_);
     }
@@ -343,6 +406,7 @@ class Schedule {
   const Consistency consistency_;
   const uint32_t staleness_;
   Rounds rounds_;
+  std::vector<Rank> live_;
   // By key and rank, as the rounds keep them.
   std::vector<std::vector<double>> clocks_;
   double last_id_ = 0;
@@ -356,6 +420,7 @@ class Schedule {
   std::vector<Job> running_;
   // Of each key: the buffer it is in, and its versions; of each buffer, the version in it.
   std::vector<BufferId> homes_;
+  std::vector<bool> has_other_;
   std::map<KeyId, double> made_;
   std::map<BufferId, double> contents_;
   // What calls that ask for views ask for: keys, and how many pushes of their rank come before.
