@@ -1,0 +1,101 @@
+import {
+  cpu,
+  rowSparse,
+  Tensor,
+  tensor,
+  zeros,
+  type AnyTensor,
+  type DType,
+  type RowSparseTensor,
+} from '../../src/index.js';
+import { sizeOf } from '../../src/core/shape.js';
+import { readingOf, type Reading } from './outcomes.js';
+import type { KeyKind } from './program.js';
+
+/** Numbers that sums round differently in every order, and that optimizers stumble over. */
+const numbers = [
+  0.1, -3, 1e8, -1e8, 1.5, 0, 7, -0.3, 2.25, 1e-3, -0, 33, 0.7, -1e-7, 3e9, 1, -5.5, 0.01, 4, -2,
+];
+const rare = [NaN, Infinity, -Infinity, 3e38];
+const period = 64;
+
+/** A tensor of a kind whose elements follow from `seed`; every eighth has one that is not finite. */
+function make({ dtype, shape }: Pick<KeyKind, 'dtype' | 'shape'>, seed: number): AnyTensor {
+  const length = sizeOf(shape);
+  const start = Math.imul(seed, 0x9e3779b1) >>> 0;
+  const elements = Float64Array.from({ length: Math.min(length, period) }, (_, i) => {
+    const x = numbers[(start + i * 7) % numbers.length]!;
+    return dtype === 'uint8' ? Math.abs(x) % 200 : x;
+  });
+  if (start % 8 === 0 && length > 0) elements[start % elements.length] = rare[(start >>> 3) % 4]!;
+  const all = new Float64Array(length);
+  for (let at = 0; at < length; at += period) all.set(elements.subarray(0, length - at), at);
+  return tensor(all, { dtype: dtype as 'float32', shape, device: cpu(start % 3) });
+}
+
+/** Where tensors come from: of one device for one key, or of one call. Made when first asked for. */
+export class Pool {
+  readonly name: string;
+  readonly #seed: number;
+  readonly #made = new Map<string, AnyTensor>();
+
+  constructor(name: string, seed: number) {
+    this.name = name;
+    this.#seed = seed * 31;
+  }
+
+  /** Tensor `pick` of a kind. Tensor 4 shares all of its elements but one with tensor 0. */
+  get(pick: number, { dtype, shape }: KeyKind): AnyTensor {
+    const like = `${dtype} ${shape.join('x')}`;
+    const known = this.#made.get(`${like} ${pick}`);
+    if (known !== undefined) return known;
+    if (pick !== 0 && pick !== 4) {
+      return this.add(`${like} ${pick}`, make({ dtype, shape }, this.#seed + pick));
+    }
+    const length = sizeOf(shape);
+    const { data } = make({ dtype, shape: [length + 1] }, this.#seed);
+    const [first, second] = [0, 1].map((offset) => {
+      const part = data.subarray(offset, offset + length);
+      return Tensor.fromHandle({ shape, dtype, device: cpu(0), data: part }) as AnyTensor;
+    });
+    this.add(`${like} 0`, first!);
+    this.add(`${like} 4`, second!);
+    return pick === 0 ? first! : second!;
+  }
+
+  /** Takes in a tensor that something writes to. */
+  add(name: string, tensor_: AnyTensor): AnyTensor {
+    this.#made.set(name, tensor_);
+    return tensor_;
+  }
+
+  readings(): Reading[] {
+    return [...this.#made].map(([name, each]) => readingOf(name, each));
+  }
+}
+
+/** Some rows of a key of `shape` [n, ...]. */
+export function someRows(
+  { dtype, shape }: KeyKind,
+  picks: readonly number[],
+  seed: number,
+): RowSparseTensor {
+  const ids = [...new Set(picks.map((pick) => pick % shape[0]!))];
+  const rows = make({ dtype, shape: [ids.length, ...shape.slice(1)] }, seed);
+  return rowSparse({ shape, indices: ids, rows, dtype: dtype as 'float32' });
+}
+
+const otherDtypes: readonly DType[] = [
+  'float64',
+  'float32',
+  'int32',
+  'float16',
+  'int64',
+  'bfloat16',
+];
+
+/** Zeros of the shape of a key and of another dtype. */
+export function ofOtherDtype({ dtype, shape }: KeyKind, pick: number): AnyTensor {
+  const other = otherDtypes[pick % otherDtypes.length]!;
+  return zeros(shape, { dtype: (other === dtype ? 'int8' : other) as 'float32' });
+}
