@@ -1,6 +1,7 @@
 import { decode1bit, decode2bit, encode1bit, encode2bit } from './compression.bench.js';
 import { copyToFour, copyToOne } from './copy.bench.js';
 import type { Bench } from './harness.js';
+import { bench as loopDelay } from './loop-delay.bench.js';
 import { bench as manyKeys } from './many-keys.bench.js';
 import { bench as mnist } from './mnist.bench.js';
 import { bench as oneKey } from './one-key.bench.js';
@@ -25,6 +26,7 @@ export const benches: readonly Bench[] = [
   decode2bit,
   decode1bit,
   singleCaller,
+  loopDelay,
   rowSparse,
   oneKey,
   manyKeys,

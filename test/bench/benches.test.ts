@@ -45,6 +45,7 @@ for (const [name, fields] of [
   ['single-caller', 'pushPullUs comlinkUs'],
   ['scaling', 'us limitUs usPerKey nsPerByte relative ratio'],
   ['mnist', 'imagesPerS oneImagesPerS ratio storeShare'],
+  ['loop-delay', 'p50Us p99Us maxUs idleP50Us idleP99Us idleMaxUs'],
 ] as const) {
   test.serial(`${name} prints one line with its figures`, async (t) => {
     const bench = benches.find((each) => each.name === name)!;
