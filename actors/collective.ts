@@ -83,6 +83,7 @@ export class Collective {
   /** A setting of rank 0 has ended: rank 0 goes on, and so do those that waited for it. */
   configured(ticket: EntryTicket, failure: Failure | undefined): void {
     this.#settings.push({ failure });
+    this.#followed.set(0, this.#settings.length);
     this.withdraw(ticket);
     this.#retry('setting');
   }
@@ -112,6 +113,23 @@ export class Collective {
     if (index >= 0) hold!.behind.splice(index, 1);
   }
 
+  /** A device is back, and starts anew: its settings count from the first again. */
+  returned(rank: Rank): void {
+    this.#followed.delete(rank);
+  }
+
+  /**
+   * What became of the setting of an earlier incarnation of rank 0 that its next one repeats;
+   * undefined if that is to be made. `isLast`: none came after it.
+   */
+  repeated(): { readonly failure: Failure | undefined; readonly isLast: boolean } | undefined {
+    const nth = this.#followed.get(0) ?? 0;
+    const outcome = this.#settings[nth];
+    if (outcome === undefined) return undefined;
+    this.#followed.set(0, nth + 1);
+    return { ...outcome, isLast: nth === this.#settings.length - 1 };
+  }
+
   /** A device is gone: the requests of it that never started, which nobody will answer. */
   departed(rank: Rank): EntryTicket[] {
     const hold = this.#holds.get(rank);
@@ -124,7 +142,7 @@ export class Collective {
     const lost = this.#members.fatal()[0];
     for (const { ticket, until } of [...this.#holds.values()]) {
       if (until !== 'barrier') {
-        if (!this.#members.isLive(0)) fail(ticket, this.#leaderGone(ticket));
+        if (!this.#members.isAwaited(0)) fail(ticket, this.#leaderGone(ticket));
       } else if (lost !== undefined) {
         fail(ticket, this.#members.departed(lost, 'barrier'));
       }
@@ -137,7 +155,7 @@ export class Collective {
   }
 
   #assertLeader(ticket: EntryTicket): void {
-    if (!this.#members.isLive(0)) throw this.#leaderGone(ticket);
+    if (!this.#members.isAwaited(0)) throw this.#leaderGone(ticket);
   }
 
   #leaderGone({ request, rank }: EntryTicket): KVStoreError {

@@ -1,8 +1,9 @@
-import type { Request } from '../src/core/protocol.js';
+import type { Rank, Request } from '../src/core/protocol.js';
 import type { Failure } from '../src/core/errors.js';
 import type { Collective } from './collective.js';
 import type { EntryTicket } from './entry.js';
 import type { KeyTable } from './key-table.js';
+import type { RuleKind } from './rule.js';
 import type { Settings, SettingRequest } from './settings.js';
 import type { UpdateRule } from './update-rule.js';
 
@@ -14,8 +15,12 @@ export interface ConfiguringContext {
   readonly collective: Collective;
   /** Hears of the rule that has been set. */
   ruleChanged(): void;
+  /** Updates need no function of an earlier incarnation of `rank`. */
+  functionSet(rank: Rank): void;
   answer(ticket: EntryTicket, failure: Failure | undefined): void;
 }
+
+type Repeated = NonNullable<ReturnType<Collective['repeated']>>;
 
 /** Whether a request is a setting: rank 0's count, others follow them. */
 export function isSetting(request: Request): request is SettingRequest {
@@ -39,6 +44,8 @@ export class Configuring {
       if (outcome !== 'held') answer(ticket, outcome.failure);
       return;
     }
+    const repeated = collective.repeated();
+    if (repeated !== undefined) return this.#repeat(ticket, request, repeated);
     if (request.type === 'setCompression') {
       updates.compression.use(request.compression);
       return this.#configured(ticket);
@@ -47,12 +54,28 @@ export class Configuring {
   }
 
   #use(ticket: EntryTicket, request: Exclude<SettingRequest, { type: 'setCompression' }>): void {
-    const { keys, updates, settings, ruleChanged } = this.#context;
+    const { keys, updates, settings, ruleChanged, functionSet } = this.#context;
     settings.ruleOf(ticket, request, (rule) => {
       updates.use(rule, keys.entries());
       ruleChanged();
+      functionSet(ticket.rank);
       this.#configured(ticket);
     });
+  }
+
+  /**
+   * A new incarnation of rank 0 sets what an earlier one has set: that stays in force. An updater
+   * function is of the thread that has died, so the new one takes its place.
+   */
+  #repeat(ticket: EntryTicket, request: SettingRequest, { failure, isLast }: Repeated): void {
+    const { keys, updates, ruleChanged, functionSet, answer } = this.#context;
+    const isFunction = request.type === 'setUpdater' && request.updater.kind === 'caller';
+    if (isFunction && isLast && failure === undefined) {
+      updates.use({ ...request.updater, rank: ticket.rank } as RuleKind, keys.entries());
+      ruleChanged();
+      functionSet(ticket.rank);
+    }
+    answer(ticket, failure);
   }
 
   #configured(ticket: EntryTicket): void {

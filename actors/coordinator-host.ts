@@ -14,6 +14,7 @@ import { checkpointFiles } from './checkpoint-file.js';
 import { Coordinator } from './coordinator.js';
 import { DeadlineClock } from './deadline-clock.js';
 import { DeviceTables } from './device-tables.js';
+import { lateAnswers } from './late-calls.js';
 import { loadModule } from './module-loader.js';
 import { StatusBlock } from './status.js';
 
@@ -24,8 +25,11 @@ export interface CoordinatorControl {
    * engine; undefined where there is none.
    */
   join(rank: Rank, port: MessagePort): number | undefined;
-  /** Device `rank` is gone: dead of `cause`, or in good order without one. */
-  depart(rank: Rank, cause: string | undefined): void;
+  /**
+   * Device `rank` is gone: dead of `cause`, or in good order without one. If it `returns`, all wait for
+   * its next incarnation to join.
+   */
+  depart(rank: Rank, cause: string | undefined, returns: boolean): void;
   /** Lets go of every port and timer, so that the thread can end. */
   stop(): void;
 }
@@ -102,23 +106,11 @@ export function hostCoordinator(options: CoordinatorOptions): CoordinatorControl
       devices.add(rank, port);
       coordinator.join(rank);
       settle();
-      port.once('close', () => {
-        ports.delete(rank);
-        // The engine lets go of the device's tensors first; whatever still waits has them itself.
-        coordinator.receive(rank, []);
-        settle();
-        devices.delete(rank);
-      });
-      port.on('message', (batch: readonly BoundMessage[]) => {
-        const messages = devices.decode(rank, batch);
-        if (messages.length === 0) return;
-        coordinator.receive(rank, messages);
-        settle(rank);
-      });
+      listen({ rank, port, ports, devices, coordinator, settle });
       return engine?.number;
     },
-    depart: (rank, cause) => {
-      coordinator.depart(rank, cause);
+    depart: (rank, cause, returns) => {
+      coordinator.depart(rank, cause, returns);
       settle();
     },
     stop: () => {
@@ -128,6 +120,38 @@ export function hostCoordinator(options: CoordinatorOptions): CoordinatorControl
       for (const port of ports.values()) port.close();
     },
   };
+}
+
+/** A device's connection, and what is around it. */
+interface Connection {
+  readonly rank: Rank;
+  readonly port: MessagePort;
+  /** Of the incarnations in force. */
+  readonly ports: Map<Rank, MessagePort>;
+  readonly devices: DeviceTables;
+  readonly coordinator: Coordinator;
+  settle(heard?: Rank): void;
+}
+
+/** Hands the messages of a device to the coordinator, until there is a new incarnation of it. */
+function listen({ rank, port, ports, devices, coordinator, settle }: Connection): void {
+  port.once('close', () => {
+    if (ports.get(rank) !== port) return; // There is a new incarnation.
+    ports.delete(rank);
+    // The engine lets go of the device's tensors first; whatever still waits has them itself.
+    coordinator.receive(rank, []);
+    settle();
+    if (ports.get(rank) === undefined) devices.delete(rank);
+  });
+  port.on('message', (batch: readonly BoundMessage[]) => {
+    if (ports.get(rank) !== port) {
+      return port.postMessage(lateAnswers(rank, batch));
+    }
+    const messages = devices.decode(rank, batch);
+    if (messages.length === 0) return;
+    coordinator.receive(rank, messages);
+    settle(rank);
+  });
 }
 
 function engineFor({

@@ -94,6 +94,7 @@ export class Coordinator implements Actor<ToCoordinator> {
       settings: this.#settings,
       collective: this.#collective,
       ruleChanged,
+      functionSet: (rank) => this.#rounds.functionSet(rank, this.#keys.entries()),
       answer: (ticket, failure) => this.#answer(ticket, failure),
     });
     this.#lease = EngineLease.on(host, {
@@ -142,7 +143,7 @@ export class Coordinator implements Actor<ToCoordinator> {
       // Sent before its end and delivered after: the rounds have gone on without it.
       const late = this.#members.departed(from, message.type);
       this.#host.send(from, { type: 'failed', id: message.id, failure: toFailure(late) });
-    } else {
+    } else if (!this.#open.isRepeated(from, message)) {
       const ticket = new Ticket<Entry>(from, message);
       this.#open.add(ticket);
       this.#collective.admit(ticket);
@@ -167,22 +168,31 @@ export class Coordinator implements Actor<ToCoordinator> {
   /** Device `rank` takes part from now on, if it did not already: rounds that are open need it. */
   join(rank: Rank): void {
     this.#takeBack();
-    if (this.#members.join(rank)) {
+    const how = this.#members.join(rank);
+    if (how !== undefined) {
       const entries = this.#keys.entries();
       this.#lease?.grow(this.#members.size);
-      this.#closing.joined(rank, entries);
+      if (how === 'new') this.#closing.joined(rank, entries);
+      for (const each of [this.#keys, this.#collective, this.#open]) each.returned(rank);
       this.#announce.keys(entries, [rank]);
       this.#announce.rule(this.#updates.rule, [rank]);
     }
     this.#goOn();
   }
 
-  /** Device `rank` is gone: dead of `cause`, or in good order without one. */
-  depart(rank: Rank, cause: string | undefined): void {
+  /**
+   * Device `rank` is gone: dead of `cause`, or in good order without one. If it `returns`, all wait
+   * for its next incarnation, and what this one had not got an answer to is taken back.
+   */
+  depart(rank: Rank, cause: string | undefined, returns = false): void {
     this.#takeBack();
-    if (!this.#members.depart(rank, cause)) return this.#goOn();
+    if (!this.#members.depart(rank, cause, returns)) return this.#goOn();
     for (const ticket of this.#collective.departed(rank)) this.#open.delete(ticket);
     this.#pins.departed(rank);
+    if (returns) {
+      this.#rounds.reopen(rank, this.#keys.entries());
+      for (const each of this.#open.of(rank)) this.#fail(each, this.#members.departed(rank, 'it'));
+    }
     this.#rounds.departed(rank, this.#keys.entries());
     this.#collective.review((ticket, error) => this.#fail(ticket, error));
     this.#goOn();
@@ -330,12 +340,6 @@ export class Coordinator implements Actor<ToCoordinator> {
   }
 
   #publish(): void {
-    this.#status.publish({
-      workers: this.#members.size,
-      live: this.#members.liveCount,
-      dead: this.#members.deadCount,
-      keys: this.#keys.size,
-      bytes: this.#budget.usedBytes,
-    });
+    this.#status.publish(this.#members, this.#keys.size, this.#budget.usedBytes);
   }
 }

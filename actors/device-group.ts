@@ -1,13 +1,16 @@
 import { fromFailure, KVStoreError, type Failure } from '../src/core/errors.js';
-import type { CoordinatorOptions, Rank } from '../src/core/protocol.js';
+import { monotonicMs, type CoordinatorOptions, type Rank } from '../src/core/protocol.js';
 import { EventQueue } from './event-queue.js';
 import type { CoordinatorAddress } from './port-link.js';
+import { RestartLimit, type Restarts } from './restart-limit.js';
 import { CoordinatorSupervisor } from './supervisor.js';
 import { Thread } from './thread.js';
 
 /** What every device thread is started with, beside what its program needs. */
 export interface DeviceStart<Program> {
   readonly coordinator: CoordinatorAddress;
+  /** How often this device has been started before. */
+  readonly incarnation: number;
   readonly program: Program;
 }
 
@@ -21,7 +24,14 @@ export type FromDevice =
 export type DeviceEvent =
   | { readonly type: 'report'; readonly rank: Rank; readonly data: unknown }
   | { readonly type: 'finished'; readonly rank: Rank; readonly result: unknown }
-  | { readonly type: 'lost'; readonly rank: Rank; readonly error: KVStoreError };
+  | { readonly type: 'lost'; readonly rank: Rank; readonly error: KVStoreError }
+  /** A device has died of `cause`, and was started again as this incarnation. */
+  | {
+      readonly type: 'restarted';
+      readonly rank: Rank;
+      readonly incarnation: number;
+      readonly cause: KVStoreError;
+    };
 
 /** How to start a group. */
 export interface DeviceGroupOptions<Program> {
@@ -29,7 +39,11 @@ export interface DeviceGroupOptions<Program> {
   readonly entry: URL;
   readonly program: Program;
   readonly coordinator: CoordinatorOptions;
+  /** Under `onDeath: 'restart'`. */
+  readonly restarts?: Restarts;
 }
+
+type Failed = FromDevice & { readonly type: 'failed' };
 
 const endGraceMs = 2000;
 const maxWaitingEvents = 4096;
@@ -53,10 +67,12 @@ export class DeviceGroup<Program> {
   /** Ranks that have been given. */
   #ranks = 0;
   #hasEnded = false;
+  readonly #limit: RestartLimit;
   #stopping: Promise<void> | undefined;
 
   private constructor(options: DeviceGroupOptions<Program>) {
     this.#options = options;
+    this.#limit = new RestartLimit(options.restarts ?? { max: 0, withinMs: 0 });
     this.#coordinator = new CoordinatorSupervisor(options.coordinator, (reason) => {
       this.#coordinatorLoss = new KVStoreError('peer_dead', `the group's coordinator ${reason}`);
       for (const thread of this.#threads) void thread.terminate();
@@ -108,7 +124,8 @@ export class DeviceGroup<Program> {
     if (this.#stopping) {
       throw new KVStoreError('closed', 'the group was stopped before its devices had finished');
     }
-    if (this.#losses[0] && this.#options.coordinator.onDeath === 'abort') throw this.#losses[0];
+    const { onDeath } = this.#options.coordinator;
+    if (this.#losses[0] && onDeath !== 'continue') throw this.#losses[0];
     return this.#results;
   }
 
@@ -120,21 +137,24 @@ export class DeviceGroup<Program> {
   }
 
   /** Runs one device to its end. */
-  async #runDevice(address: CoordinatorAddress): Promise<void> {
+  async #runDevice(address: CoordinatorAddress, incarnation = 0): Promise<void> {
     const { port, rank } = address;
     if (this.#stopping) return port.close();
     const { entry, program } = this.#options;
-    const workerData: DeviceStart<Program> = { coordinator: address, program };
+    const workerData: DeviceStart<Program> = { coordinator: address, incarnation, program };
     const thread = new Thread(`device ${rank}`, entry, { workerData, transferList: [port] });
     this.#threads.push(thread);
     this.#results[rank] = undefined;
     let ended: Promise<void> | undefined;
+    let failed: Failed | undefined;
     thread.worker.on('message', (message: FromDevice | null | undefined) => {
       switch (message?.type) {
         case 'report':
           return this.events.push({ ...message, rank });
         case 'failed':
-          ended = this.#lose(rank, message.failure.message, message); // Nobody waits for its exit.
+          failed = message;
+          // Nobody waits for its exit, but a new incarnation must not meet it.
+          if (!this.#restarts) ended = this.#lose(rank, message.failure.message, failed);
           break;
         case 'finished':
           ended = Promise.resolve();
@@ -147,25 +167,47 @@ export class DeviceGroup<Program> {
       void thread.ended(endGraceMs); // Something the program left open must not keep the thread.
     });
     const reason = await thread.exited;
-    await (ended ?? this.#lose(rank, reason));
+    if (ended !== undefined) return ended;
+    const why = failed?.failure.message ?? reason;
+    if (this.#restarts && this.#limit.take(monotonicMs())) {
+      await this.#restart(rank, incarnation + 1, why, failed);
+    } else {
+      await this.#lose(rank, why, failed);
+    }
+  }
+
+  /** Whether a device that dies now is to be started anew, within the limit. */
+  get #restarts(): boolean {
+    const isEnding = this.#stopping !== undefined || this.#coordinatorLoss !== undefined;
+    return this.#options.coordinator.onDeath === 'restart' && !isEnding;
   }
 
   /** Device `rank` is gone, because of what its program threw if that is known. */
-  async #lose(
-    rank: Rank,
-    why: string,
-    failed?: FromDevice & { readonly type: 'failed' },
-  ): Promise<void> {
-    const cause = failed && fromFailure(failed.failure);
-    if (cause && failed.stack !== undefined) cause.stack = failed.stack;
-    const error = new KVStoreError('peer_dead', `rank ${rank} was lost: ${why}`, { rank, cause });
+  async #lose(rank: Rank, why: string, failed?: Failed): Promise<void> {
+    const error = lossOf(rank, why, failed);
     this.#losses.push(error);
     this.events.push({ type: 'lost', rank, error });
-    await this.#coordinator.depart(rank, why);
+    await this.#coordinator.depart(rank, why, false);
+  }
+
+  /** Starts device `rank` anew, as its next incarnation. */
+  async #restart(rank: Rank, incarnation: number, why: string, failed?: Failed): Promise<void> {
+    const cause = lossOf(rank, why, failed);
+    await this.#coordinator.depart(rank, why, true);
+    const address = await this.#coordinator.connect(rank);
+    this.events.push({ type: 'restarted', rank, incarnation, cause });
+    this.#keep(this.#runDevice(address, incarnation));
   }
 
   async #stop(): Promise<void> {
     await Promise.all(this.#threads.map((thread) => thread.terminate()));
     await this.done.catch(() => undefined);
   }
+}
+
+/** The error of a device that was lost, with what its program threw. */
+function lossOf(rank: Rank, why: string, failed: Failed | undefined): KVStoreError {
+  const cause = failed && fromFailure(failed.failure);
+  if (cause && failed.stack !== undefined) cause.stack = failed.stack;
+  return new KVStoreError('peer_dead', `rank ${rank} was lost: ${why}`, { rank, cause });
 }

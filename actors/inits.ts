@@ -37,7 +37,17 @@ export class Inits {
   #make(request: InitRequest): boolean {
     const { keys, added } = this.#context;
     if (request.type === 'broadcast') keys.checkOuts(request.values, request.pull);
-    added(keys.create(request.values));
+    // What an earlier incarnation of rank 0 has made stays as it is.
+    const isThere = ({ key }: WireGroup): boolean =>
+      keys.has(key) && !keys.find(key).initialised.has(0);
+    const there = request.values.filter(isThere);
+    keys.assertNotInitialised(
+      there.map(({ key }) => key),
+      0,
+    );
+    keys.alike(there);
+    added(keys.create(request.values.filter((each) => !there.includes(each))));
+    keys.join(there, 0);
     return true;
   }
 

@@ -56,14 +56,14 @@ export class InlineCoordinator {
     this.#actor.tick(nowMs);
   }
 
-  /** Device `rank`, the next one, takes part from now on. */
+  /** Device `rank`, the next one or one that returns, takes part from now on. */
   join(rank: Rank): void {
     this.#actor.join(rank);
   }
 
-  /** Device `rank` is gone: dead of `cause`, or in good order without one. */
-  depart(rank: Rank, cause: string | undefined): void {
-    this.#actor.depart(rank, cause);
+  /** Device `rank` is gone: dead of `cause`, or in good order without one; see `Coordinator`. */
+  depart(rank: Rank, cause: string | undefined, returns = false): void {
+    this.#actor.depart(rank, cause, returns);
   }
 
   stop(): void {

@@ -99,11 +99,21 @@ export class KeyTable {
 
   /** Notes that `rank` knows these keys. Its values must be like the stored ones. */
   join(values: readonly WireGroup[], rank: Rank): void {
+    for (const { entry } of this.alike(values)) entry.initialised.add(rank);
+  }
+
+  /** The entries of values that are like the stored ones. Throws where they are not. */
+  alike(values: readonly WireGroup[]): readonly EntryGroup[] {
     const groups = this.pushGroups(values);
     for (const { entry, tensors } of groups) {
       if (entry.rows === undefined && tensors.some(isRowSparse)) throw wrongStorage(entry);
     }
-    for (const { entry } of groups) entry.initialised.add(rank);
+    return groups;
+  }
+
+  /** Device `rank` starts anew, and may initialise each key once more. */
+  returned(rank: Rank): void {
+    for (const { initialised } of this.#list) initialised.delete(rank);
   }
 
   /** The entries of a push in order of reduction: ascending keys, or string keys by init. */

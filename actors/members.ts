@@ -24,15 +24,15 @@ export class Members {
 
   /**
    * Takes `rank` in: the next that was not given yet, or the new incarnation of one that is absent.
-   * Whether it was not in already.
+   * Undefined if it is in already.
    */
-  join(rank: Rank): boolean {
+  join(rank: Rank): 'new' | 'back' | undefined {
     const state = this.#states[rank];
-    if (rank !== this.#states.length && state !== 'absent') return false;
+    if (rank !== this.#states.length && state !== 'absent') return undefined;
     this.#states[rank] = 'live';
     this.#causes.delete(rank);
     this.#sort();
-    return true;
+    return state === 'absent' ? 'back' : 'new';
   }
 
   /**

@@ -4,6 +4,20 @@ import type { EntryTicket } from './entry.js';
 /** Requests that are not answered, the one that waits longest first. */
 export class OpenTickets {
   readonly #tickets = new Set<EntryTicket>();
+  /** The number of the newest request of each device that came by message. */
+  readonly #newest = new Map<Rank, number>();
+
+  /** Whether this request, or a later one, has come before; notes it if not. */
+  isRepeated(rank: Rank, { id }: Request): boolean {
+    if (id <= (this.#newest.get(rank) ?? -Infinity)) return true;
+    this.#newest.set(rank, id);
+    return false;
+  }
+
+  /** Device `rank` starts anew, and counts its requests from the first again. */
+  returned(rank: Rank): void {
+    this.#newest.delete(rank);
+  }
 
   has(ticket: EntryTicket): boolean {
     return this.#tickets.has(ticket);

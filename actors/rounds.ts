@@ -55,6 +55,8 @@ export class Rounds {
   /** Entries whose round waits for a place among the pending updates. */
   readonly #starved = new ReadyQueue<Entry>();
   readonly #pending = new Map<number, Entry>();
+  /** Devices that died and are to come back, until they have set their updater function again. */
+  readonly #mute = new Set<Rank>();
   #lastUpdate = 0;
 
   constructor(context: RoundsContext) {
@@ -118,8 +120,30 @@ export class Rounds {
     this.resume();
   }
 
+  /**
+   * A device is gone, and is to come back. Rounds that are being updated by it, or with a push of it,
+   * are open again: the pushes of others stay.
+   */
+  reopen(rank: Rank, entries: Iterable<Entry>): void {
+    this.#mute.add(rank);
+    for (const entry of entries) {
+      const { pending } = entry;
+      if (pending?.runner !== rank && pending?.ranks.includes(rank) !== true) continue;
+      this.#context.updates.abandon(entry, pending.open);
+      pending.values.end(false);
+      this.#endPending(entry);
+    }
+  }
+
+  /** Updates need no function of an earlier incarnation of `rank` any more. */
+  functionSet(rank: Rank, entries: Iterable<Entry>): void {
+    if (!this.#mute.delete(rank)) return;
+    for (const entry of entries) this.#ready.add(entry);
+  }
+
   /** A device is gone: drops its pulls and ends the updates that it was running. */
   departed(rank: Rank, entries: Iterable<Entry>): void {
+    if (!this.#context.members.isAwaited(rank)) this.#mute.delete(rank);
     for (const entry of [...entries]) {
       if (entry.pending?.runner === rank) {
         const what = `the updater function of ${showKey(entry.key)}`;
@@ -204,6 +228,7 @@ export class Rounds {
   #close(entry: Entry, ranks: readonly Rank[]): boolean {
     const { updates } = this.#context;
     const { rule } = entry.pushOf(ranks[0]!)!;
+    if (rule.kind === 'caller' && this.#mute.has(rule.rank)) return false;
     if (rule.kind === 'caller' && this.#pending.size >= maxPendingUpdates) {
       this.#starved.add(entry);
       return false;

@@ -1,12 +1,10 @@
 import { statusCounter, statusWord } from '../src/core/layout.js';
 
-/** What a store's status block tells beside the number of updates. */
-export interface Status {
-  readonly workers: number;
-  readonly live: number;
-  readonly dead: number;
-  readonly keys: number;
-  readonly bytes: number;
+/** The devices of a store, as `Members` counts them. */
+interface Devices {
+  readonly size: number;
+  readonly liveCount: number;
+  readonly deadCount: number;
 }
 
 /** The status block of a store: its coordinator writes, devices read without asking. */
@@ -30,10 +28,10 @@ export class StatusBlock {
     Atomics.notify(this.#words, statusWord.posts);
   }
 
-  publish({ workers, live, dead, keys, bytes }: Status): void {
-    Atomics.store(this.#words, statusWord.workers, workers);
-    Atomics.store(this.#words, statusWord.live, live);
-    Atomics.store(this.#words, statusWord.dead, dead);
+  publish({ size, liveCount, deadCount }: Devices, keys: number, bytes: number): void {
+    Atomics.store(this.#words, statusWord.workers, size);
+    Atomics.store(this.#words, statusWord.live, liveCount);
+    Atomics.store(this.#words, statusWord.dead, deadCount);
     Atomics.store(this.#words, statusWord.keys, keys);
     Atomics.store(this.#counters, statusCounter.bytes, BigInt(bytes));
   }

@@ -40,8 +40,9 @@ export class CoordinatorSupervisor {
    * Tells the coordinator that device `rank` is gone. A coordinator that is gone needs no word, and
    * one that hangs in an updater module is not waited for.
    */
-  async depart(rank: Rank, cause: string | undefined): Promise<void> {
-    const told = this.#thread.whileAlive(this.#control.depart(rank, cause)).catch(() => undefined);
+  async depart(rank: Rank, cause: string | undefined, returns: boolean): Promise<void> {
+    const control = this.#control.depart(rank, cause, returns);
+    const told = this.#thread.whileAlive(control).catch(() => undefined);
     await Promise.race([told, delay(answerGraceMs, undefined, { ref: false })]);
   }
 

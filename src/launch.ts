@@ -1,7 +1,8 @@
 import { DeviceGroup, type DeviceEvent } from '../actors/device-group.js';
+import type { Restarts } from '../actors/restart-limit.js';
 import { describe, KVStoreError, show } from './core/errors.js';
 import { moduleUrl } from './core/module-url.js';
-import { assertOptions, count } from './core/options.js';
+import { assertOptions, count, natural, positive } from './core/options.js';
 import type { Guard, OnDeath } from './core/protocol.js';
 import { storeType } from './core/types.js';
 import { packTensors, unpackTensors } from './marshal.js';
@@ -18,8 +19,16 @@ export interface LaunchOptions {
   readonly args?: unknown;
   /** Bytes that stored tensors, optimizer slots and scratch may take. Default: the machine's. */
   readonly memoryLimit?: number;
-  /** What becomes of open rounds when a device dies. Default `abort`. */
+  /**
+   * What becomes of open rounds when a device dies: they are rejected (`abort`, the default), go on
+   * without it (`continue`), or wait until it has been started anew (`restart`).
+   */
   readonly onDeath?: OnDeath;
+  /**
+   * How many devices may be started anew within how much time under `onDeath: 'restart'`; the death after
+   * that ends as with `abort`. Default 3 within 60,000 ms.
+   */
+  readonly restarts?: { readonly max?: number; readonly withinMs?: number };
   /** How long a call may wait for other devices, in milliseconds. Default 300,000. */
   readonly timeoutMs?: number;
   /** As for `createKVStore`. */
@@ -58,7 +67,8 @@ export async function launch<Result = unknown>(
   url: URL | string,
   options: LaunchOptions,
 ): Promise<WorkerGroup<Result>> {
-  assertOptions(options, ['devices', 'type', 'args', ...commonOptionNames], 'launch');
+  const names = ['devices', 'type', 'args', 'restarts', ...commonOptionNames];
+  assertOptions(options, names, 'launch');
   const module = moduleUrl(url);
   if (module === undefined) {
     throw new KVStoreError(
@@ -86,7 +96,21 @@ export async function launch<Result = unknown>(
     args: packArgs(options.args),
   };
   const entry = new URL('./device-thread.js', import.meta.url);
-  return asGroup<Result>(DeviceGroup.start({ entry, program, coordinator }));
+  const restarts = restartsOf(options);
+  return asGroup<Result>(DeviceGroup.start({ entry, program, coordinator, restarts }));
+}
+
+/** The limit of restarts, checked. Throws `bad_argument`. */
+function restartsOf({ onDeath, restarts = {} }: LaunchOptions): Restarts {
+  assertOptions(restarts, ['max', 'withinMs'], 'restarts');
+  if (onDeath !== 'restart' && Object.keys(restarts).length > 0) {
+    const message = `restarts expected onDeath "restart", got ${show(onDeath ?? 'abort')}`;
+    throw new KVStoreError('bad_argument', message);
+  }
+  return {
+    max: natural(restarts.max ?? 3, 'restarts.max'),
+    withinMs: positive(restarts.withinMs ?? 60_000, 'restarts.withinMs'),
+  };
 }
 
 /** The arguments as every device gets them, or `bad_argument` for what cannot cross threads. */

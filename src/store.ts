@@ -80,6 +80,10 @@ export async function createKVStore(type = 'local', options: object = {}): Promi
 
 async function openBuiltIn(checkedType: StoreType, options: KVStoreOptions): Promise<KVStore> {
   assertOptions(options, [...commonOptionNames, 'devices', 'coordinator'], 'createKVStore');
+  if (options.onDeath === 'restart') {
+    const message = 'onDeath "restart" expected a group made by launch: nobody restarts the caller';
+    throw new KVStoreError('unsupported', message);
+  }
   const { timeoutMs, coordinator } = commonSettings(checkedType, 1, options);
   const where = options.coordinator ?? 'thread';
   if (where !== 'thread' && where !== 'inline') {
@@ -108,13 +112,10 @@ export function commonSettings(
   options: Pick<KVStoreOptions, (typeof commonOptionNames)[number]>,
 ): CommonSettings {
   const onDeath: string = options.onDeath ?? 'abort';
-  if (onDeath === 'restart') {
-    throw new KVStoreError('unsupported', 'onDeath "restart" is not in this release');
-  }
-  if (onDeath !== 'abort' && onDeath !== 'continue') {
+  if (onDeath !== 'abort' && onDeath !== 'continue' && onDeath !== 'restart') {
     throw new KVStoreError(
       'bad_argument',
-      `onDeath expected "abort" or "continue", got ${show(onDeath)}`,
+      `onDeath expected "abort", "continue" or "restart", got ${show(onDeath)}`,
     );
   }
   const { guard } = options;

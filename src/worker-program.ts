@@ -15,6 +15,11 @@ export interface WorkerContext<Args = unknown> {
   readonly rank: number;
   /** As it was when this worker started; `kv.numWorkers` is as it is now. */
   readonly numWorkers: number;
+  /**
+   * How often this worker has died and been started anew, see `onDeath: 'restart'`. From 1 on it goes on
+   * where the store is: a view's `version` tells how many rounds of a key have closed.
+   */
+  readonly incarnation: number;
   /** This worker's device, `cpu(rank)`. */
   readonly device: Device;
   /** What `launch` was given as `args`. Tensors in it are shared, everything else is copied. */
@@ -67,7 +72,7 @@ export async function runProgram(start: DeviceStart<ProgramStart>): Promise<void
 }
 
 async function execute(
-  { coordinator, program }: DeviceStart<ProgramStart>,
+  { coordinator, incarnation, program }: DeviceStart<ProgramStart>,
   tell: (message: FromDevice) => void,
 ): Promise<unknown> {
   const run = await importProgram(program.module);
@@ -83,6 +88,7 @@ async function execute(
     kv,
     rank,
     numWorkers: kv.numWorkers,
+    incarnation,
     device: cpu(rank),
     args: unpackTensors(program.args),
     report: (data) => tell({ type: 'report', data: packTensors(data) }),

@@ -191,7 +191,7 @@ export type FromCoordinator =
     };
 
 /** What becomes of open rounds when a device dies. */
-export type OnDeath = 'abort' | 'continue';
+export type OnDeath = 'abort' | 'continue' | 'restart';
 
 /** What a new version must be to be published: `finite` wants no NaN and no infinity in it. */
 export type Guard = 'finite';

@@ -41,3 +41,31 @@ test('the error of a departure says who, how and what waits', (t) => {
   t.is(left.message, 'barrier expected rank 2, which left');
   t.is(left.key, undefined);
 });
+
+test('D7: the next rank may join, and no other', (t) => {
+  const members = new Members(2, 'abort');
+  t.is(members.join(1), undefined);
+  t.is(members.join(3), undefined);
+  t.is(members.join(2), 'new');
+  members.depart(1, 'a fault');
+  members.depart(2, undefined);
+  t.is(members.join(1), undefined, 'who died for good does not come back');
+  t.is(members.join(2), undefined);
+  t.is(members.join(3), 'new');
+  t.deepEqual([members.live(), members.size], [[0, 3], 4]);
+});
+
+test('D6: one that returns is waited for, and is dead only if it cannot', (t) => {
+  const members = new Members(3, 'restart');
+  t.true(members.depart(1, 'a fault', true));
+  t.false(members.depart(1, 'a fault', true));
+  t.deepEqual([members.live(), members.fatal()], [[0, 1, 2], []]);
+  t.deepEqual([members.isLive(1), members.isAwaited(1)], [false, true]);
+  t.deepEqual([members.liveCount, members.deadCount], [2, 1]);
+  t.is(members.join(1), 'back');
+  t.deepEqual([members.liveCount, members.deadCount], [3, 0]);
+  members.depart(1, 'a fault', true);
+  t.true(members.depart(1, 'another', false));
+  t.deepEqual([members.live(), members.fatal()], [[0, 2], [1]]);
+  t.deepEqual([members.isAwaited(1), members.join(1)], [false, undefined]);
+});

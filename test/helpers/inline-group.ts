@@ -68,6 +68,17 @@ export class InlineGroup {
     return store;
   }
 
+  /** Worker `rank` dies, and comes back as its next incarnation once `meanwhile` has been done. */
+  async restart(rank: number, meanwhile: () => Promise<void> = this.deliver): Promise<KVStore> {
+    await this.deliver();
+    this.coordinator.depart(rank, 'a fault', true);
+    await meanwhile.call(this);
+    const store = await this.#open(rank);
+    this.#stores[rank] = store;
+    this.coordinator.join(rank);
+    return store;
+  }
+
   /** Lets what the stores have sent arrive at the coordinator, and what it sent be heard. */
   async deliver(): Promise<void> {
     // A call takes a microtask to be posted, an answer a few to resolve the call's promise.
