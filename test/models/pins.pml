@@ -1,14 +1,16 @@
 /* Views: a buffer that somebody holds a view of is not written, whoever is the master of its key.
  *
- * Mirrors Pins in actors/pins.ts; EngineLease (recall, grant, #accessOf) in actors/engine-lease.ts;
- * UpdateRule (what moves a pinned key to another buffer) in actors/update-rule.ts; Engine (Decode,
- * Recall) in native/src/engine/engine.cc. A buffer is two halves, so that a write in the middle shows.
+ * Mirrors Pins in actors/pins.ts; SpareBuffers in actors/spare-buffers.ts; EngineLease (recall, grant)
+ * in actors/engine-lease.ts; Rounds (Take, IsHeld, Show, AddPin, DropPin) in native/src/engine/rounds.cc;
+ * Engine (Submit, TakeNext, Release) in native/src/engine/engine.cc. While the store is leased the engine
+ * has the key's two buffers and their pins; a recall hands both back. A buffer is two halves, so that a
+ * write in the middle shows.
  *
- * Holds: what a view shows is one version, and stays as it was until its release.
+ * Holds: what a view shows is one version, and stays as it was until its release; pins come to nothing.
  */
-#define PUSHES 3
-#define VIEWS 2
-#define BUFFERS 3
+#define PUSHES 2
+#define VIEWS 1
+#define BUFFERS 4
 
 mtype = { pushed, viewed, released };
 chan post = [PUSHES + 2 * VIEWS] of { mtype, byte };
@@ -16,38 +18,53 @@ chan view = [1] of { byte };
 
 byte low[BUFFERS];
 byte high[BUFFERS];
+/* Of the coordinator, and of the engine while it has the lease. */
 byte pins[BUFFERS];
+byte lent[BUFFERS];
 byte stored;
+byte spare = 1;
 bool is_leased;
-byte running;
-/* What the engine was told. */
-bool may_write;
-/* The key has to be told of again. */
-bool is_touched = true;
-bool was_pinned;
+bool is_busy;
 byte applied;
 
 inline Write(b) {
   low[b] = low[b] + 1;
-  high[b] = high[b] + 1;
-  applied++
+  high[b] = high[b] + 1
 }
 
+/* One lock guards what the engine decides; the job itself runs outside of it. */
 proctype Writer() {
-  byte i;
+  byte i, to;
   bool direct;
   for (i : 1 .. PUSHES) {
     atomic {
-      direct = is_leased && may_write;
+      /* Views hold both: IsHeld. */
+      direct = is_leased && !(lent[stored] > 0 && lent[spare] > 0);
       if
-      :: direct -> running++
+      :: direct ->
+        is_busy = true;
+        to = (lent[stored] > 0 -> spare : stored);
+#if MUTANT == 3
+        to = stored; /* Whatever views there are. */
+#endif
       :: else
       fi
     }
     if
     :: direct ->
-      Write(stored);
-      running--
+      if
+      :: to != stored -> low[to] = low[stored]; high[to] = high[stored]
+      :: else
+      fi;
+      Write(to);
+      atomic {
+        if
+        :: to != stored -> spare = stored; stored = to
+        :: else
+        fi;
+        applied++;
+        is_busy = false
+      }
     :: else ->
       post ! pushed, 0;
       (applied == i)
@@ -57,73 +74,106 @@ proctype Writer() {
 
 proctype Reader() {
   byte i, b, seen;
+  bool direct;
   for (i : 1 .. VIEWS) {
-    post ! viewed, 0;
-    view ? b;
+    atomic {
+      direct = is_leased && !is_busy;
+      if
+      :: direct -> b = stored; lent[b]++
+      :: else
+      fi
+    }
+    if
+    :: direct
+    :: else -> post ! viewed, 0; view ? b
+    fi;
     seen = low[b];
     assert(seen == high[b]);
     assert(seen == low[b]);
     assert(seen == high[b]);
-    post ! released, b
+    atomic {
+      direct = is_leased && (b == stored || b == spare) && lent[b] > 0;
+      if
+      :: direct -> lent[b]--
+      :: else
+      fi
+    }
+    if
+    :: direct
+    :: else -> post ! released, b
+    fi
   }
 }
 
-/* Moves the key to a buffer that nobody holds. */
+inline Recall() {
+  atomic { is_leased = false };
+  (!is_busy);
+  atomic {
+#if MUTANT != 1
+    pins[stored] = pins[stored] + lent[stored];
+    pins[spare] = pins[spare] + lent[spare];
+#endif
+    lent[stored] = 0;
+    lent[spare] = 0
+  }
+}
+
+inline Grant() {
+  atomic {
+#if MUTANT != 2
+    lent[stored] = pins[stored];
+    lent[spare] = pins[spare];
+    pins[stored] = 0;
+    pins[spare] = 0;
+#endif
+    is_leased = true
+  }
+}
+
+/* Moves the key to a buffer that nobody holds: its other one, or one that is made. */
 inline Move() {
-  if
-  :: stored != 0 && pins[0] == 0 -> other = 0
-  :: stored != 1 && pins[1] == 0 -> other = 1
-  :: stored != 2 && pins[2] == 0 -> other = 2
-  fi;
+  other = spare;
+  do
+  :: pins[other] == 0 && other != stored -> break
+  :: else -> other = (other + 1) % BUFFERS
+  od;
   low[other] = low[stored];
   high[other] = high[stored];
+  spare = stored;
   stored = other
 }
 
 proctype Coordinator() {
   byte b, other;
   mtype what;
+  Grant();
 end:
   do
   :: post ? what, b ->
-    is_leased = false;
-    (running == 0);
+    Recall();
     if
     :: what == pushed ->
-      is_touched = true;
-#if MUTANT != 2
       if
       :: pins[stored] > 0 -> Move()
       :: else
       fi;
-#endif
-      Write(stored)
+      Write(stored);
+      applied++
     :: what == viewed ->
-#if MUTANT != 1
-      is_touched = true;
-#endif
       pins[stored]++;
       view ! stored
-    :: what == released -> pins[b]--
+    :: what == released ->
+      assert(pins[b] > 0);
+      pins[b]--
     fi;
-    if
-    :: is_touched || was_pinned ->
-      was_pinned = pins[stored] > 0;
-#if MUTANT == 3
-      may_write = true; /* Whatever views there are. */
-#else
-      may_write = !was_pinned;
-#endif
-      is_touched = false
-    :: else
-    fi;
-    is_leased = true
+    Grant()
   od
 }
 
 init {
   atomic {
     run Writer();
+    run Reader();
     run Reader();
     run Coordinator()
   }
