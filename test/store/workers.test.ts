@@ -103,7 +103,12 @@ test.serial('launch refuses bad arguments before it starts anything', async (t) 
     [url, { devices: 2, staleness: 1 }, 'bad_argument', ['staleness', 'dist_ssp']],
     [url, { devices: 2, restarts: { max: 1 } }, 'bad_argument', ['restarts', 'abort']],
     [url, { devices: 2, onDeath: 'restart', restarts: { max: -1 } }, 'bad_argument', ['max']],
-    [url, { devices: 2, onDeath: 'restart', restarts: { withinMs: 0 } }, 'bad_argument', ['withinMs']],
+    [
+      url,
+      { devices: 2, onDeath: 'restart', restarts: { withinMs: 0 } },
+      'bad_argument',
+      ['withinMs'],
+    ],
     [url, { devices: 2, onDeath: 'restart', restarts: { most: 1 } }, 'bad_argument', ['most']],
     [url, { devices: 2, onDeath: 'cry' }, 'bad_argument', ['abort', '"cry"']],
     [url, { devices: 2, timeoutMs: 0 }, 'bad_argument', ['timeoutMs', 'got 0']],
