@@ -304,6 +304,7 @@ void Bind(const Napi::CallbackInfo& info) {
   std::vector<engine::Binding>& bindings = attached.device().bindings;
   if (number >= bindings.size()) bindings.resize(number * 2 + 16);
   bindings[number] = {.data = static_cast<char*>(view.data), .length = view.length, .dtype = dtype};
+  ++attached.device().binding_changes;
 }
 
 // unbind(device, numbers): also such that were never bound here, of row-sparse tensors
@@ -317,6 +318,7 @@ void Unbind(const Napi::CallbackInfo& info) {
     const size_t number = IndexOf(env, Napi::Value(env, numbers[i]), kMostNumbers);
     if (number < bindings.size()) bindings[number] = {};
   }
+  ++attached.device().binding_changes;
 }
 
 // setKnown(device, buffer, isKnown)

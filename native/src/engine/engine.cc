@@ -96,6 +96,7 @@ bool Engine::SetPlan(KeyId key, Plan plan, BufferId stored, BufferId other, doub
   }
   rounds_.SetBuffers(key, stored, other, version);
   if (plan.hyper >= hyper_.size()) hyper_.resize(plan.hyper + 1);
+  ++plan_changes_;
   rounds_.SetBytes(key, plan.length * BytesOf(plan.dtype));
   plans_[key] = std::move(plan);
   return true;
@@ -104,6 +105,7 @@ bool Engine::SetPlan(KeyId key, Plan plan, BufferId stored, BufferId other, doub
 bool Engine::SetClocks(KeyId key, double* clocks) {
   const Lock lock(mutex_);
   if (is_leased_ || key >= rounds_.size()) return false;
+  ++plan_changes_;
   rounds_.SetClocks(key, clocks);
   return true;
 }
@@ -166,6 +168,7 @@ void Engine::Detach(Device& device) {
   {
     const Lock lock(mutex_);
     --attached_;
+    device.orders.Clear(&rounds_);
     std::shared_ptr<Device>& slot = SlotOf(device.rank);
     if (slot.get() == &device) slot.reset();
   }
@@ -184,21 +187,33 @@ size_t Engine::Submit(Device& device, const Order* orders, size_t count, size_t 
 }
 
 // Takes one order in. False for one that the coordinator has to see.
-bool Engine::Admit(const Device& device, const Order& order) {
+bool Engine::Admit(Device& device, const Order& order) {
   if (!is_leased_ || device.rank == kCoordinator) return false;
   if (order.id == 0) return Release(device, order);
-  Ticket* const ticket = rounds_.NewTicket();
+  Ticket* const ticket = TicketOf(device, order);
+  if (ticket == nullptr) return false;
   ticket->rank = device.rank;
   ticket->id = order.id;
   ticket->deadline_ms = order.deadline_ms;
   ticket->priority = order.priority;
-  if (!Decode(device, order, ticket) || !(order.is_disjoint || IsDisjoint(*ticket))) {
-    rounds_.PutBack(ticket);
-    return false;
-  }
   out_bytes_ += ticket->out_bytes;
   rounds_.Enqueue(ticket);
   return true;
+}
+
+// The ticket of an order, which may be known from before; null for one that is not plain.
+Ticket* Engine::TicketOf(Device& device, const Order& order) {
+  // Both only grow: the sum tells whether either has.
+  const uint64_t state = plan_changes_ + device.binding_changes;
+  Ticket* const known = device.orders.Find(order.words, order.count, state);
+  if (known != nullptr) return known;
+  Ticket* const ticket = rounds_.NewTicket();
+  if (!Decode(device, order, ticket) || !(order.is_disjoint || IsDisjoint(*ticket))) {
+    rounds_.PutBack(ticket);
+    return nullptr;
+  }
+  device.orders.Learn(order.words, order.count, state, ticket, &rounds_);
+  return ticket;
 }
 
 // Ends pins of a device, all of them or none.

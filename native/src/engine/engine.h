@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "known_orders.h"
 #include "plan.h"
 #include "pool.h"
 #include "rounds.h"
@@ -37,6 +38,10 @@ struct Device {
   Rank rank;
   // By number; used by the device's own thread alone.
   std::vector<Binding> bindings;
+  // How often they have changed.
+  uint64_t binding_changes = 0;
+  // Requests that come again.
+  KnownOrders orders;
   // Buffers of which it can make views, by number; used by the device's own thread alone.
   std::vector<bool> known;
   // Tickets that have ended and that the device has not heard of.
@@ -141,7 +146,8 @@ class Engine : public Worksite, public std::enable_shared_from_this<Engine> {
   };
   using Lock = std::unique_lock<std::mutex>;
 
-  bool Admit(const Device& device, const Order& order);
+  bool Admit(Device& device, const Order& order);
+  Ticket* TicketOf(Device& device, const Order& order);
   bool Release(const Device& device, const Order& order);
   bool Knows(const Device& device, KeyId key) const;
   bool Decode(const Device& device, const Order& order, Ticket* ticket) const;
@@ -165,6 +171,7 @@ class Engine : public Worksite, public std::enable_shared_from_this<Engine> {
   std::mutex mutex_;
   Rounds rounds_;
   std::vector<Plan> plans_;
+  uint64_t plan_changes_ = 0;
   std::vector<Made> made_;      // of each key since the lease
   std::vector<KeyId> changed_;  // keys with new versions
   std::vector<HyperTable> hyper_;

@@ -104,6 +104,7 @@ Ticket* Rounds::NewTicket() {
 }
 
 void Rounds::PutBack(Ticket* ticket) {
+  if (ticket->is_kept) return;
   ticket->parts.clear();
   ticket->tensors.clear();
   ticket->shown.clear();
@@ -117,12 +118,11 @@ void Rounds::Enqueue(Ticket* ticket) {
   (open.last == nullptr ? open.first : open.last->after) = ticket;
   open.last = ticket;
   if (ticket->priority != 0) ++prioritised_;
+  ticket->is_open = true;
   ticket->open_parts = static_cast<uint32_t>(ticket->parts.size());
   for (Part& part : ticket->parts) {
     part.ticket = ticket;
     part.is_taken = part.has_ended = false;
-  }
-  for (Part& part : ticket->parts) {
     if (!Append(&part)) continue;
     const Key& key = keys_[part.key];
     if (!key.is_busy && (part.is_push ? IsClosable(part.key) : MayServe(&part)))
@@ -426,6 +426,7 @@ void Rounds::Free(Ticket* ticket) {
   (ticket->before == nullptr ? open.first : ticket->before->after) = ticket->after;
   (ticket->after == nullptr ? open.last : ticket->after->before) = ticket->before;
   if (ticket->priority != 0) --prioritised_;
+  ticket->is_open = false;
   PutBack(ticket);
 }
 

@@ -70,6 +70,10 @@ struct Ticket {
   std::vector<Shown> shown;
   // Of all its outs.
   size_t out_bytes;
+  // It is enqueued, and has not ended.
+  bool is_open = false;
+  // Its parts and tensors stay when it has ended, for whoever keeps it.
+  bool is_kept = false;
   // Neighbours among the open tickets of the rank, oldest first.
   Ticket* before;
   Ticket* after;
@@ -149,7 +153,7 @@ class Rounds {
 
   // A ticket to be filled: rank, id, deadline, priority, parts in order and their tensors.
   Ticket* NewTicket();
-  // Takes one back that was not enqueued.
+  // Takes one back that is not open, and empties it unless it is kept.
   void PutBack(Ticket* ticket);
   // Puts its parts behind those that its rank issued before.
   void Enqueue(Ticket* ticket);
