@@ -188,12 +188,12 @@ export class Coordinator implements Actor<ToCoordinator> {
     this.#takeBack();
     if (!this.#members.depart(rank, cause, returns)) return this.#goOn();
     for (const ticket of this.#collective.departed(rank)) this.#open.delete(ticket);
-    this.#pins.departed(rank);
     if (returns) {
       this.#rounds.reopen(rank, this.#keys.entries());
       for (const each of this.#open.of(rank)) this.#fail(each, this.#members.departed(rank, 'it'));
     }
     this.#rounds.departed(rank, this.#keys.entries());
+    this.#pins.departed(rank); // Until here its views may have been served.
     this.#collective.review((ticket, error) => this.#fail(ticket, error));
     this.#goOn();
   }

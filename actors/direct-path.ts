@@ -119,7 +119,9 @@ export class DirectPath implements Direct {
   /** The coordinator has made these views, after all that the engine has ended for this device. */
   learnBuffers(views: readonly PinnedTensor[]): void {
     this.look();
-    for (const view of views) this.#buffers.learn(view);
+    // The engine may yet show what views on their way were taken in for.
+    const forgets = this.#viewing.size === 0;
+    for (const view of views) this.#buffers.learn(view, forgets);
   }
 
   /** These keys exist from now on. */

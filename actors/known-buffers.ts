@@ -10,7 +10,7 @@ export interface KnownBuffer {
 
 /**
  * The stored buffers that a device has been shown, by number: of these it can make views without
- * asking the coordinator. Of each key the last two are kept.
+ * asking the coordinator. Of each key the last two are kept, and more while views are asked for.
  */
 export class KnownBuffers {
   readonly #buffers = new Map<number, KnownBuffer>();
@@ -27,12 +27,15 @@ export class KnownBuffers {
     return this.#buffers.get(buffer);
   }
 
-  /** Learns from a view that the coordinator has made. */
-  learn({ key, tensor, pin, other }: PinnedTensor): void {
-    const now = other === undefined ? [pin] : [pin, other.pin];
-    for (const buffer of this.#ofKey.get(key) ?? []) {
-      if (!now.includes(buffer)) this.#set(buffer, undefined);
-    }
+  /**
+   * Learns from a view that the coordinator has made. `forgets`: what else was known of its key is
+   * not needed any more. An answer may be older than what was learned since.
+   */
+  learn({ key, tensor, pin, other }: PinnedTensor, forgets: boolean): void {
+    const shown = other === undefined ? [pin] : [pin, other.pin];
+    const before = this.#ofKey.get(key) ?? [];
+    const now = forgets ? shown : [...new Set([...before, ...shown])];
+    for (const buffer of before) if (!now.includes(buffer)) this.#set(buffer, undefined);
     this.#ofKey.set(key, now);
     this.#learn(pin, key, tensor);
     if (other !== undefined) this.#learn(other.pin, key, other.tensor);

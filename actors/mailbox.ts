@@ -131,7 +131,7 @@ export class Mailbox {
   release(pins: readonly number[]): void {
     if (this.#closed) return;
     if (this.#released !== undefined && this.#released === this.#outbox.at(-1)) {
-      this.#released.pins.push(...pins);
+      for (const pin of pins) this.#released.pins.push(pin);
       return;
     }
     this.#released = { type: 'release', pins: [...pins] };

@@ -1,4 +1,5 @@
 import type { Group, Key } from './core/keys.js';
+import { TensorView } from './core/tensor-view.js';
 import { Tensor, type AnyTensor } from './core/tensor.js';
 
 /** A call over lists: as many tensors as keys, one for each. */
@@ -80,7 +81,9 @@ export function asListCall(keys: unknown, values: unknown, outs: unknown): ListC
 
 /** Whether each key has one tensor, not a list of them, a view or a row-sparse one. */
 export function isPlain({ values, outs }: ListCall): boolean {
-  return [...values, ...outs].every((each) => each instanceof Tensor);
+  const isTensor = (each: unknown): boolean =>
+    each instanceof Tensor && !(each instanceof TensorView);
+  return [...values, ...outs].every(isTensor);
 }
 
 function isSame(a: ListCall, b: ListCall): boolean {

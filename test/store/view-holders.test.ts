@@ -45,6 +45,18 @@ test('the views of a worker that is gone hold nothing', async (t) => {
   }
 });
 
+test('a view that a worker asked for and did not live to see holds nothing', async (t) => {
+  const group = await InlineGroup.open(t, { workers: 2, onDeath: 'restart' });
+  const [a, b] = group.stores as [KVStore, KVStore];
+  await group.finish(Promise.all([a, b].map((kv) => kv.init(0, ones(10)))));
+  const lost = [b.push(0, ones(10)), b.pull(0, { view: true })];
+  for (const call of lost) call.catch(() => undefined);
+  await group.drain();
+  const next = await group.restart(1);
+  await group.finish(Promise.all([a, next].map((kv) => kv.push(0, ones(10)))));
+  t.is(a.stats().storeBytes, 40);
+});
+
 test('views that nobody holds are released', async (t) => {
   const { code, stdout, stderr } = await runChild(`
     import { setFlagsFromString } from 'node:v8';

@@ -265,3 +265,18 @@ onEveryPlane('a view asks for nothing else, and for true or false', async (t, op
   t.false((await kv.pull(0, { view: false } as never)) instanceof TensorView);
   await rejects(t, kv.pull([0, 7], { view: true }), { code: 'unknown_key', key: 7 });
 });
+
+onEveryPlane('a list of views that comes again is looked at again', async (t, open) => {
+  const kv = await open();
+  const keys = [0, 1, 2, 3];
+  await kv.init(
+    keys,
+    keys.map(() => ones(4)),
+  );
+  const views = await kv.pull(keys, { view: true });
+  const outs = keys.map(() => zeros(4));
+  for (let i = 0; i < 3; i++) await kv.pushpull(keys, views, { out: outs });
+  for (const view of views) view.release();
+  const says = ['released'];
+  await rejects(t, kv.pushpull(keys, views, { out: outs }), { code: 'bad_argument', key: 0, says });
+});
