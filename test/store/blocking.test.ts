@@ -38,7 +38,7 @@ for (const [how, onDeath, expected] of [
 ] as const) {
   test.serial(`D6: devices that block hear of one that ends by ${how}, ${onDeath}`, async (t) => {
     const args: Ending = { how, round: 20 };
-    const options = { devices: 3, args, onDeath, timeoutMs: how === 'stall' ? 500 : 20_000 };
+    const options = { devices: 3, args, onDeath, timeoutMs: how === 'stall' ? 4000 : 20_000 };
     const group = await launchProgram<string>(t, 'blocked', options);
     const results = new Map<number, string>();
     for await (const event of group) {

@@ -77,13 +77,13 @@ test('S19: close does not wait for what has no place in the mailbox', async (t) 
 });
 
 test('a blocked caller does not take its coordinator for dead', async (t) => {
-  const kv = await createKVStore('local', { timeoutMs: 100 });
+  const kv = await createKVStore('local', { timeoutMs: 500 });
   t.teardown(() => kv.close());
   await kv.init(0, zeros(1));
   const push = kv.push(0, ones(1));
   await new Promise((resolve) => setImmediate(resolve));
   const word = new Int32Array(new SharedArrayBuffer(4));
-  Atomics.wait(word, 0, 0, 2600); // Nobody notifies: the thread is busy for longer than the grace.
+  Atomics.wait(word, 0, 0, 3000); // Nobody notifies: the thread is busy for longer than the grace.
   await push;
   t.is((await kv.pull(0)).data[0], 1);
 });

@@ -86,7 +86,7 @@ test.serial('D6: the death of all workers ends the group', async (t) => {
 
 test.serial('timeout: a push names the worker that is missing', async (t) => {
   const gate = zeros(2, { dtype: 'int32' });
-  const options = { devices: 3, timeoutMs: 500, args: { gate } };
+  const options = { devices: 3, timeoutMs: 4000, args: { gate } };
   const group = await launchProgram(t, 'straggler', options);
   const [first, second, late] = await group.done;
   t.is(late, 'late');
