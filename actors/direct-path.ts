@@ -85,7 +85,7 @@ export class DirectPath implements Direct {
       this.#fresh.delete(id);
       this.#viewing.delete(id);
     }
-    this.look();
+    if (!blocks || taken < count) this.look(); // Else `wait` does.
     return taken;
   }
 
@@ -103,17 +103,17 @@ export class DirectPath implements Direct {
 
   /** Tells of what has ended. */
   look(): void {
-    for (;;) {
-      const count = this.#device.takeEnded(this.#ended);
-      if (count > 0) this.#onEnded(this.#ended, count);
-      if (count < this.#ended.length) return;
-    }
+    while (this.#tell(this.#device.takeEnded(this.#ended)) === this.#ended.length);
   }
 
-  /** Blocks until something has ended, the coordinator calls, or `sliceMs` have passed; tells of it. */
-  wait(sliceMs: number): void {
-    this.#device.wait(sliceMs);
-    this.look();
+  /**
+   * Blocks until something has ended, and tells of it; false where nothing has: the coordinator
+   * calls, or `sliceMs` have passed.
+   */
+  wait(sliceMs: number): boolean {
+    const count = this.#tell(this.#device.wait(sliceMs, this.#ended));
+    if (count === this.#ended.length) this.look();
+    return count > 0;
   }
 
   /** The coordinator has made these views, after all that the engine has ended for this device. */
@@ -141,6 +141,11 @@ export class DirectPath implements Direct {
 
   close(): void {
     this.#device.detach();
+  }
+
+  #tell(count: number): number {
+    if (count > 0) this.#onEnded(this.#ended, count);
+    return count;
   }
 
   /** Writes a request as number `index` of a call of the engine; false for one that is not plain. */

@@ -27,9 +27,12 @@ export interface MailboxOptions {
   readonly onLost?: (error: KVStoreError) => void;
 }
 
+/** A request, while its mailbox addresses it. */
+type Addressed = RequestBody & { id: number; deadlineMs: number };
+
 interface Waiting {
-  readonly body: RequestBody;
-  readonly deadlineMs: number;
+  /** Has no id before it is sent. */
+  readonly request: Addressed;
   /** Whether it went to the coordinator; else it took the direct way. */
   isPosted: boolean;
   readonly resolve: (done: Done) => void;
@@ -63,6 +66,8 @@ export class Mailbox {
   #closed: KVStoreError | undefined;
   #watch: NodeJS.Timeout | undefined;
   #keepsAlive = false;
+  /** Whether a blocking call is under way: it sends what is in the outbox. */
+  #isBlocked = false;
 
   constructor(link: Link, options: MailboxOptions) {
     this.#link = link;
@@ -81,7 +86,7 @@ export class Mailbox {
   }
 
   /**
-   * Sends a request and resolves with its answer. Rejects with the coordinator's failure,
+   * Sends a request, whose `body` becomes part of the message, and resolves with its answer. Rejects with the coordinator's failure,
    * `queue_full` when there was no place in time, or what the mailbox was closed with.
    */
   request(body: RequestBody): Promise<Done> {
@@ -105,22 +110,29 @@ export class Mailbox {
     }
     let answer: Done | KVStoreError | undefined;
     const end = (how: Done | KVStoreError): void => void (answer = how);
-    this.#accept(body, end, end);
-    this.#flush(true);
-    for (let lookMs = monotonicMs() + sliceMs; answer === undefined;) {
-      wait(sliceMs);
-      this.#flush(); // An updater may have run, and calls without a place may have got one.
-      if (monotonicMs() < lookMs) continue;
-      this.#checkDeadlines();
-      lookMs = monotonicMs() + sliceMs;
+    this.#isBlocked = true;
+    try {
+      this.#accept(body, end, end);
+      this.#flush(true);
+      for (let lookMs = monotonicMs() + sliceMs; answer === undefined;) {
+        wait(sliceMs);
+        this.#flush(); // An updater may have run, and calls without a place may have got one.
+        if (answer !== undefined || monotonicMs() < lookMs) continue;
+        this.#checkDeadlines();
+        lookMs = monotonicMs() + sliceMs;
+      }
+    } finally {
+      this.#isBlocked = false;
+      this.#keepAlive();
     }
     if (answer instanceof KVStoreError) throw answer;
     return answer;
   }
 
   #accept(body: RequestBody, resolve: Waiting['resolve'], reject: Waiting['reject']): void {
-    const deadlineMs = monotonicMs() + this.#options.timeoutMs;
-    const waiting: Waiting = { body, deadlineMs, isPosted: false, resolve, reject };
+    const request = body as Addressed;
+    request.deadlineMs = monotonicMs() + this.#options.timeoutMs;
+    const waiting: Waiting = { request, isPosted: false, resolve, reject };
     const hasPlace = this.#queue.length === 0 && this.#unanswered.size < this.#capacity;
     // Who leaves waits for nothing: what has no place yet is never sent.
     if (hasPlace || body.type === 'leave') this.#send(waiting);
@@ -152,13 +164,14 @@ export class Mailbox {
 
   #send(waiting: Waiting): void {
     this.#lastId += 1;
+    waiting.request.id = this.#lastId;
     this.#unanswered.set(this.#lastId, waiting);
-    this.#post({ ...waiting.body, id: this.#lastId, deadlineMs: waiting.deadlineMs });
+    this.#post(waiting.request);
   }
 
   #post(message: ToCoordinator): void {
     this.#outbox.push(message);
-    if (this.#outbox.length > 1) return;
+    if (this.#outbox.length > 1 || this.#isBlocked) return;
     queueMicrotask(() => this.#flush());
   }
 
@@ -181,7 +194,7 @@ export class Mailbox {
 
   #keepAlive(): void {
     const on = this.#unanswered.size > 0;
-    if (on === this.#keepsAlive) return;
+    if (on === this.#keepsAlive || this.#isBlocked) return;
     this.#keepsAlive = on;
     this.#link.keepAlive(on);
   }
@@ -245,15 +258,16 @@ export class Mailbox {
 
   #checkDeadlines(): void {
     const nowMs = monotonicMs();
-    while (this.#queue[0] !== undefined && this.#queue[0].deadlineMs <= nowMs) {
-      const { body, reject } = this.#queue.shift()!;
-      const full = `${body.type} expected a place among ${this.#capacity} open requests in time`;
+    while (this.#queue[0] !== undefined && this.#queue[0].request.deadlineMs <= nowMs) {
+      const { request, reject } = this.#queue.shift()!;
+      const full = `${request.type} expected a place among ${this.#capacity} open requests in time`;
       reject(new KVStoreError('queue_full', full));
     }
     const [oldest] = this.#unanswered.values();
     if (oldest === undefined) return;
-    if (oldest.deadlineMs <= nowMs && !oldest.isPosted) this.#link.post([{ type: 'overdue' }]);
-    const silentSinceMs = Math.max(oldest.deadlineMs, this.#heardMs);
+    const { deadlineMs } = oldest.request;
+    if (deadlineMs <= nowMs && !oldest.isPosted) this.#link.post([{ type: 'overdue' }]);
+    const silentSinceMs = Math.max(deadlineMs, this.#heardMs);
     if (nowMs < silentSinceMs + graceMs) return;
     const error = new KVStoreError('timeout', 'the coordinator of the store stopped answering');
     this.close(error);

@@ -68,10 +68,13 @@ function waiting(
 ): (sliceMs: number) => void {
   const words = new Int32Array(status);
   return (sliceMs) => {
+    if (direct !== undefined) {
+      if (!direct.wait(sliceMs)) readAll(port, hear);
+      return;
+    }
     const posts = Atomics.load(words, statusWord.posts);
-    if (direct !== undefined) direct.wait(sliceMs);
     // At the other side: StatusBlock.
-    else if (!readAll(port, hear)) Atomics.wait(words, statusWord.posts, posts, sliceMs);
+    if (!readAll(port, hear)) Atomics.wait(words, statusWord.posts, posts, sliceMs);
     readAll(port, hear);
   };
 }

@@ -58,6 +58,11 @@ export interface Bench {
   /** What the bench answers, as a sentence. */
   readonly question: string;
   readonly sizes: Readonly<Record<SizeName, readonly number[]>>;
+  /**
+   * Time of one sample in milliseconds, where a full one has to be longer: threads that were idle
+   * stand on one core until the scheduler looks again.
+   */
+  readonly sampleMs?: number;
   /** What the bench varies when it is not asked to vary anything else. */
   readonly series?: Readonly<Record<SizeName, readonly Partial<BenchOptions>[]>>;
   setup(size: number, options: BenchOptions): Prepared | Promise<Prepared>;
@@ -138,7 +143,8 @@ export async function measure(
   const prepared = await bench.setup(size, options);
   try {
     await verify(bench, size, prepared);
-    const samples = await sample(prepared, effort);
+    const sampleMs = effort.sampleMs > 0 ? (bench.sampleMs ?? effort.sampleMs) : 0;
+    const samples = await sample(prepared, { ...effort, sampleMs });
     return summarise(bench, size, prepared, samples);
   } finally {
     await prepared.close?.();

@@ -133,7 +133,7 @@ export interface AddonEngine {
   isDisjoint(device: AttachedDevice, words: Int32Array): boolean;
   takeEnded(device: AttachedDevice, ids: Float64Array): number;
   takeShown(device: AttachedDevice, id: number, shown: Float64Array): number;
-  wait(device: AttachedDevice, sliceMs: number): void;
+  wait(device: AttachedDevice, sliceMs: number, ids: Float64Array): number;
 }
 
 /** What C++ keeps of an engine for its coordinator, and of a device for its thread. */

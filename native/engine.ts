@@ -121,8 +121,11 @@ export interface EngineDevice {
   takeEnded(ids: Float64Array): number;
   /** Writes buffer and version of each view that a request has got to `shown`; returns how many. */
   takeShown(id: number, shown: Float64Array): number;
-  /** Blocks, and helps, until a request has ended, `call` was called, or `sliceMs` have passed. */
-  wait(sliceMs: number): void;
+  /**
+   * Blocks, and helps, until a request has ended, `call` was called, or `sliceMs` have passed. As
+   * `takeEnded` then; a call is remembered until a wait gives nothing.
+   */
+  wait(sliceMs: number, ids: Float64Array): number;
   detach(): void;
 }
 
@@ -206,7 +209,7 @@ export function attachDevice(
     isDisjoint: (words) => native.isDisjoint(held, words),
     takeEnded: (ids) => native.takeEnded(held, ids),
     takeShown: (id, shown) => native.takeShown(held, id, shown),
-    wait: (sliceMs) => native.wait(held, sliceMs),
+    wait: (sliceMs, ids) => native.wait(held, sliceMs, ids),
     detach: () => native.detach(held),
   };
 }

@@ -23,7 +23,7 @@ interface Remembered extends PreparedCall {
 const capacity = 4;
 
 /** Calls worth remembering: below, preparing one costs less than it saves. */
-const fewestKeys = 4;
+export const fewestKeys = 4;
 
 /**
  * Remembers the calls over lists that a training loop makes again and again with the same tensors, so

@@ -1,5 +1,6 @@
 import { statusCounter, statusWord } from './core/layout.js';
 import type { Group } from './core/keys.js';
+import { fewestKeys } from './recent-calls.js';
 
 /** What `kv.stats()` tells. Bytes are those of elements. */
 export interface KVStoreStats {
@@ -62,7 +63,7 @@ export class Statistics {
   }
 }
 
-/** The totals of groups that come again and again. */
+/** The totals of groups that may come again and again, see RecentCalls. */
 const totals = new WeakMap<readonly object[], Totals>();
 
 interface Totals {
@@ -72,7 +73,10 @@ interface Totals {
 
 function add(sum: Totals, groups: readonly Pick<Group, 'tensors'>[]): void {
   let total = totals.get(groups);
-  if (total === undefined) totals.set(groups, (total = totalOf(groups)));
+  if (total === undefined) {
+    total = totalOf(groups);
+    if (groups.length >= fewestKeys) totals.set(groups, total);
+  }
   sum.tensors += total.tensors;
   sum.bytes += total.bytes;
 }

@@ -111,11 +111,11 @@ class Store {
   void Take(Rank rank, std::multiset<double>* open) {
     double ids[3];
     for (size_t count = 3; count == 3;) {
-      count = engine_->TakeEnded(*devices_[rank], ids, 3);
+      count = devices_[rank]->inbox.Take(ids, 3);
       for (size_t i = 0; i < count; ++i) {
         CHECK(open->erase(ids[i]) == 1);
         engine::Shown shown[2];
-        CHECK(engine_->TakeShown(*devices_[rank], ids[i], shown, 2) <= 2);
+        CHECK(devices_[rank]->inbox.TakeShown(ids[i], shown, 2) <= 2);
       }
     }
   }

@@ -388,8 +388,7 @@ Napi::Value TakeEnded(const Napi::CallbackInfo& info) {
   Attached& attached = The<Attached>(info);
   const View ids = ViewOf(info.Env(), info[1], napi_float64_array);
   if (attached.is_detached()) return Napi::Number::New(info.Env(), 0);
-  const size_t count =
-      attached.engine().TakeEnded(attached.device(), static_cast<double*>(ids.data), ids.length);
+  const size_t count = attached.device().inbox.Take(static_cast<double*>(ids.data), ids.length);
   return Napi::Number::New(info.Env(), static_cast<double>(count));
 }
 
@@ -402,8 +401,7 @@ Napi::Value TakeShown(const Napi::CallbackInfo& info) {
   if (attached.is_detached()) return Napi::Number::New(env, 0);
   static thread_local std::vector<engine::Shown> shown;
   shown.resize(view.length / 2);
-  const size_t count =
-      attached.engine().TakeShown(attached.device(), id, shown.data(), shown.size());
+  const size_t count = attached.device().inbox.TakeShown(id, shown.data(), shown.size());
   auto* numbers = static_cast<double*>(view.data);
   for (size_t i = 0; i < count; ++i) {
     *numbers++ = shown[i].buffer;
@@ -415,12 +413,17 @@ Napi::Value TakeShown(const Napi::CallbackInfo& info) {
 // A thread can be ended only between slices.
 constexpr double kMostSliceMs = 1000;
 
-// waitForEnded(device, sliceMs)
-void Wait(const Napi::CallbackInfo& info) {
+// wait(device, sliceMs, ids: Float64Array): how many have ended
+Napi::Value Wait(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
   Attached& attached = The<Attached>(info);
-  const double slice_ms = NumberOf(info.Env(), info[1]);
-  Require(info.Env(), slice_ms >= 0 && slice_ms <= kMostSliceMs, "Expected a short slice of time");
-  if (!attached.is_detached()) attached.engine().Wait(attached.device(), slice_ms);
+  const double slice_ms = NumberOf(env, info[1]);
+  Require(env, slice_ms >= 0 && slice_ms <= kMostSliceMs, "Expected a short slice of time");
+  const View ids = ViewOf(env, info[2], napi_float64_array);
+  if (attached.is_detached()) return Napi::Number::New(env, 0);
+  const size_t count = attached.engine().Wait(attached.device(), slice_ms,
+                                              static_cast<double*>(ids.data), ids.length);
+  return Napi::Number::New(env, static_cast<double>(count));
 }
 
 }  // namespace

@@ -167,7 +167,9 @@ class Worker {
 
   void Look() {
     if (Pick(2) == 0) {
-      engine_.Wait(*device_, kSliceMs);
+      double ids[5];
+      const size_t count = engine_.Wait(*device_, kSliceMs, ids, 5);
+      End(ids, count);
     } else {
       while (!loop_->was_rung.exchange(false) && !HasReturned()) std::this_thread::yield();
     }
@@ -192,9 +194,13 @@ class Worker {
   void Take() {
     double ids[5];
     for (size_t count = 5; count == 5;) {
-      count = engine_.TakeEnded(*device_, ids, 5);
-      for (size_t i = 0; i < count; ++i) CHECK(open_.erase(ids[i]) == 1);
+      count = device_->inbox.Take(ids, 5);
+      End(ids, count);
     }
+  }
+
+  void End(const double* ids, size_t count) {
+    for (size_t i = 0; i < count; ++i) CHECK(open_.erase(ids[i]) == 1);
   }
 
   std::vector<int32_t>& SentOf(double id) { return sent_[static_cast<size_t>(id) % sent_.size()]; }

@@ -110,8 +110,7 @@ class Worker {
 
   void Look(std::vector<double>* open) {
     double ids[kKeys];
-    engine_.Wait(*device_, 50);
-    for (size_t count = engine_.TakeEnded(*device_, ids, kKeys); count > 0; --count) {
+    for (size_t count = engine_.Wait(*device_, 50, ids, kKeys); count > 0; --count) {
       std::erase(*open, ids[count - 1]);
     }
     std::vector<Returned> again;

@@ -50,19 +50,27 @@ export function groupByKey(
   tensors: Value | readonly Value[] | readonly (Value | readonly Value[])[],
   what: string,
 ): Group[] {
-  const list = keyList(keys);
-  const perKey: readonly unknown[] = Array.isArray(keys)
-    ? listOf(tensors, list.length, what)
-    : [tensors];
+  if (!Array.isArray(keys)) {
+    const group: Group = { key: keys as Key, tensors: [] };
+    assertKey(group.key);
+    addTensors(group, tensors, what);
+    return [group];
+  }
+  const list = keyList(keys as readonly Key[]);
+  const perKey = listOf(tensors, list.length, what);
   const groups = new Map<Key, Group>();
   list.forEach((key, i) => {
     const group = groups.get(key) ?? { key, tensors: [] };
-    for (const each of tensorList(key, perKey[i], what)) {
-      group.tensors.push(each instanceof TensorView ? elementsOf(each, key, what) : each);
-    }
+    addTensors(group, perKey[i], what);
     groups.set(key, group);
   });
   return [...groups.values()];
+}
+
+function addTensors({ key, tensors }: Group, added: unknown, what: string): void {
+  for (const each of tensorList(key, added, what)) {
+    tensors.push(each instanceof TensorView ? elementsOf(each, key, what) : each);
+  }
 }
 
 /** One tensor per key, for `init` and `broadcast`. Throws as `groupByKey` does. */

@@ -2,7 +2,12 @@ import test from 'ava';
 import type { Link } from '../../actors/link.js';
 import { Mailbox, type MailboxOptions } from '../../actors/mailbox.js';
 import { KVStoreError } from '../../src/index.js';
-import type { FromCoordinator, Request, ToCoordinator } from '../../src/core/protocol.js';
+import type {
+  FromCoordinator,
+  Request,
+  RequestBody,
+  ToCoordinator,
+} from '../../src/core/protocol.js';
 import { watch } from '../helpers/inline-group.js';
 import { rejects } from '../helpers/workers.js';
 
@@ -53,12 +58,17 @@ function mailboxOn(link: Link, options: Partial<MailboxOptions> = {}): Mailbox {
 }
 
 const posted = (): Promise<void> => Promise.resolve();
-const barrier = { type: 'barrier' } as const;
+/** A body is for one request. */
+const barrier = (): RequestBody => ({ type: 'barrier' });
 
 test('what is asked within one microtask goes out as one batch, in order', async (t) => {
   const link = new TestLink();
   const mailbox = mailboxOn(link);
-  const calls = [mailbox.request(barrier), mailbox.request(barrier), mailbox.request(barrier)];
+  const calls = [
+    mailbox.request(barrier()),
+    mailbox.request(barrier()),
+    mailbox.request(barrier()),
+  ];
   t.is(link.batches.length, 0);
   await posted();
   t.deepEqual(link.ids, [1, 2, 3]);
@@ -74,7 +84,7 @@ test('what is asked within one microtask goes out as one batch, in order', async
 
 test('a failure that crossed a thread is a KVStoreError again', async (t) => {
   const link = new TestLink();
-  const call = mailboxOn(link).request(barrier);
+  const call = mailboxOn(link).request(barrier());
   await posted();
   const failure = { code: 'peer_dead', message: 'gone', key: 'w', rank: 2, cause: 'E: x' } as const;
   link.answer({ type: 'failed', id: 1, failure });
@@ -85,12 +95,12 @@ test('a failure that crossed a thread is a KVStoreError again', async (t) => {
 test('more requests than the capacity wait for a place, in order', async (t) => {
   const link = new TestLink();
   const mailbox = mailboxOn(link, { capacity: 2 });
-  const calls = [0, 1, 2, 3, 4].map(() => mailbox.request(barrier));
+  const calls = [0, 1, 2, 3, 4].map(() => mailbox.request(barrier()));
   await posted();
   t.deepEqual(link.ids, [1, 2]);
   t.is(mailbox.inFlight, 5);
   link.answer({ type: 'done', id: 1 });
-  const late = mailbox.request(barrier); // Not before those that wait, though a place was free.
+  const late = mailbox.request(barrier()); // Not before those that wait, though a place was free.
   await posted();
   t.deepEqual(link.ids, [1, 2, 3]);
   for (const id of [2, 3, 4, 5, 6]) {
@@ -106,10 +116,10 @@ test('more requests than the capacity wait for a place, in order', async (t) => 
 test('queue_full: what gets no place in time is refused and was never sent', async (t) => {
   const link = new TestLink();
   const mailbox = mailboxOn(link, { capacity: 2, timeoutMs: 20 });
-  const open = [mailbox.request(barrier), mailbox.request(barrier)].map(watch);
+  const open = [mailbox.request(barrier()), mailbox.request(barrier())].map(watch);
   const says = ['barrier', '2 open requests'];
   await Promise.all(
-    [1, 2].map(() => rejects(t, mailbox.request(barrier), { code: 'queue_full', says })),
+    [1, 2].map(() => rejects(t, mailbox.request(barrier()), { code: 'queue_full', says })),
   );
   t.deepEqual(link.ids, [1, 2]);
   t.deepEqual(
@@ -117,7 +127,7 @@ test('queue_full: what gets no place in time is refused and was never sent', asy
     ['no', 'no'],
   );
   link.answer({ type: 'done', id: 1 });
-  const next = mailbox.request(barrier);
+  const next = mailbox.request(barrier());
   await posted();
   link.answer({ type: 'done', id: 3 });
   await next;
@@ -127,7 +137,7 @@ test('queue_full: what gets no place in time is refused and was never sent', asy
 test('the link keeps its thread alive just while something is unanswered', async (t) => {
   const link = new TestLink();
   const mailbox = mailboxOn(link, { capacity: 1 });
-  const calls = [mailbox.request(barrier), mailbox.request(barrier)];
+  const calls = [mailbox.request(barrier()), mailbox.request(barrier())];
   await posted();
   t.is(link.kept.at(-1), true);
   link.answer({ type: 'done', id: 1 });
@@ -141,12 +151,12 @@ test('the link keeps its thread alive just while something is unanswered', async
 test('close rejects what is open, what waits and what comes', async (t) => {
   const link = new TestLink();
   const mailbox = mailboxOn(link, { capacity: 1 });
-  const calls = [mailbox.request(barrier), mailbox.request(barrier)];
+  const calls = [mailbox.request(barrier()), mailbox.request(barrier())];
   await posted();
   mailbox.close(new KVStoreError('peer_dead', 'first'));
   mailbox.close(new KVStoreError('closed', 'second'));
   t.true(link.closed);
-  for (const call of [...calls, mailbox.request(barrier)]) {
+  for (const call of [...calls, mailbox.request(barrier())]) {
     await rejects(t, call, { code: 'peer_dead', says: ['first'] });
   }
   t.is(mailbox.inFlight, 0);

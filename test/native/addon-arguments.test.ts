@@ -96,7 +96,7 @@ const wrong: Readonly<Record<string, Call>> = {
   'a head with more words than there are': (_, engine) =>
     engine.submit(attached(engine), new Float64Array([1, 0, 0, 1, 9]), new Int32Array(8), 1, 0),
   'a binding that may be detached': (_, engine) => engine.bind(attached(engine), 0, floats(4), 0),
-  'an endless wait': (_, engine) => engine.wait(attached(engine), Infinity),
+  'an endless wait': (_, engine) => engine.wait(attached(engine), Infinity, new Float64Array(4)),
 };
 
 const noPins = new Int32Array(0);

@@ -23,9 +23,15 @@ constexpr size_t kBatchBytes = size_t{256} << 10;
 // Outs of this size together do not fit into the caches.
 constexpr size_t kStreamBytes = size_t{16} << 20;
 
-// How long a device that waits looks for news before it parks: about as long as waking it takes.
-constexpr std::chrono::microseconds kSpin{50};
-constexpr int kYields = 128;
+// How long a device that waits looks for news before it parks, in microseconds: up to some times
+// what waking it takes, if that has paid lately.
+constexpr double kLeastPatience = 20;
+constexpr double kMostPatience = 250;
+// Looks between two at the clock.
+constexpr int kLooks = 8;
+
+// Tries to get the lock before a thread parks for it: it is never held for long.
+constexpr int kTries = 64;
 
 // The elements of a value or an out.
 struct Range {
@@ -58,10 +64,13 @@ class Reach {
   KeyId key_ = 0;
 };
 
-void Pause() {
-#if defined(__x86_64__) || defined(__i386__)
-  __builtin_ia32_pause();
-#endif
+// Takes the lock, parking only if it has to.
+void Acquire(std::unique_lock<std::mutex>& lock) {
+  for (int i = 0; i < kTries; ++i) {
+    if (lock.try_lock()) return;
+    sched_yield();
+  }
+  lock.lock();
 }
 
 }  // namespace
@@ -155,34 +164,31 @@ void Engine::Close() {
 }
 
 std::shared_ptr<Device> Engine::Attach(Rank rank, std::function<void()> ring) {
-  auto device = std::make_shared<Device>();
-  device->rank = rank;
-  device->ring = std::move(ring);
+  auto device = std::make_shared<Device>(rank, std::move(ring));
   const Lock lock(mutex_);
   SlotOf(rank) = device;
-  ++attached_;
   return device;
 }
 
 void Engine::Detach(Device& device) {
   {
     const Lock lock(mutex_);
-    --attached_;
     device.orders.Clear(&rounds_);
     std::shared_ptr<Device>& slot = SlotOf(device.rank);
     if (slot.get() == &device) slot.reset();
   }
-  const std::lock_guard bell(device.bell);
-  device.ring = nullptr;
+  device.inbox.Silence();
 }
 
 size_t Engine::Submit(Device& device, const Order* orders, size_t count, size_t inline_bytes) {
-  Lock lock(mutex_);
-  device.has_rung = true;  // It looks for itself when this returns.
+  device.inbox.BeginSubmit();
   size_t taken = 0;
-  while (taken < count && Admit(device, orders[taken])) ++taken;
-  if (taken > 0) Drain(lock, inline_bytes);
-  if (device.ended.empty()) device.has_rung = false;
+  {
+    Lock lock = Enter();
+    while (taken < count && Admit(device, orders[taken])) ++taken;
+    if (taken > 0) Drain(lock, inline_bytes);
+  }
+  device.inbox.EndSubmit();
   return taken;
 }
 
@@ -337,9 +343,13 @@ void Engine::Drain(Lock& lock, size_t budget) {
       }
     }
     if (has_large) {
+      NoteWork();
+      // Devices that linger help those that help themselves.
+      const unsigned hands = helps ? 1 + lingering_.load() : 0;
+      const unsigned size = Pool::Get().size();
       lock.unlock();
-      Pool::Get().Call(shared_from_this(), Pool::Get().size() - (helps ? 1 : 0));
-      lock.lock();
+      if (hands < size) Pool::Get().Call(shared_from_this(), size - hands);
+      Acquire(lock);
     }
     if (count > 0) {
       RunBatch(lock, jobs.data(), count);
@@ -350,11 +360,24 @@ void Engine::Drain(Lock& lock, size_t budget) {
     Deliver(lock);
   }
   Deliver(lock);
+  NoteWork();
   if (is_leased_ && rounds_.has_ready() && budget == 0) {
     lock.unlock();
     Pool::Get().Call(shared_from_this(), Pool::Get().size());
-    lock.lock();
+    Acquire(lock);
   }
+}
+
+void Engine::NoteWork() {
+  const bool has_chunk = std::any_of(large_.begin(), large_.end(),
+                                     [](const Large& large) { return large.next < large.chunks; });
+  has_work_ = has_chunk || (is_leased_ && rounds_.has_ready());
+}
+
+Engine::Lock Engine::Enter() {
+  Lock lock(mutex_, std::defer_lock);
+  Acquire(lock);
+  return lock;
 }
 
 // The next job, by priority. A round is left to the coordinator where there are no hyper-parameters
@@ -411,9 +434,10 @@ bool Engine::RunChunk(Lock& lock) {
   Large& large = *found;
   const size_t begin = large.next++ * large.chunk;
   const size_t end = std::min(begin + large.chunk, large.work.plan->length);
+  if (large.next == large.chunks) NoteWork();
   lock.unlock();
   Run(large.work, begin, end, large.streams);
-  lock.lock();
+  Acquire(lock);
   if (++large.done == large.chunks) {
     Finish(large.job);
     large_.erase(found);
@@ -428,7 +452,7 @@ void Engine::RunBatch(Lock& lock, const Job* jobs, size_t count) {
   for (size_t i = 0; i < count; ++i) works.push_back(WorkOf(jobs[i]));
   lock.unlock();
   for (const Work& work : works) Run(work, 0, work.plan->length, streams);
-  lock.lock();
+  Acquire(lock);
   for (size_t i = 0; i < count; ++i) Finish(jobs[i]);
 }
 
@@ -445,80 +469,57 @@ void Engine::Finish(const Job& job) {
   if (--running_ == 0 && !is_leased_) stopped_.notify_all();
 }
 
-// Tells devices what has ended: one ring each.
+// Tells devices what has ended: once each.
 void Engine::Deliver(Lock& lock) {
   if (ended_.empty()) return;
-  std::vector<std::shared_ptr<Device>> parked, rung;
+  std::vector<std::pair<std::shared_ptr<Device>, Inbox::Word>> told;
   for (Ended& each : ended_) {
     out_bytes_ -= each.out_bytes;
     const std::shared_ptr<Device>& device = SlotOf(each.rank);
     if (device == nullptr) continue;
-    device->ended.push_back(each.id);
-    if (!each.shown.empty()) device->shown.emplace(each.id, std::move(each.shown));
-    if (device->is_waiting) {
-      if (device->ended.size() == 1) parked.push_back(device);
-    } else if (!device->has_rung) {
-      device->has_rung = true;
-      rung.push_back(device);
-    }
+    const Inbox::Word word = device->inbox.Add(each);
+    if (word != Inbox::Word::kNone) told.emplace_back(device, word);
   }
   ended_.clear();
+  if (told.empty()) return;
   lock.unlock();
-  for (const auto& device : parked) {
-    device->signal.fetch_add(1, std::memory_order_release);
-    device->woken.notify_one();
-  }
-  for (const auto& device : rung) {
-    const std::lock_guard bell(device->bell);
-    if (device->ring) device->ring();
-  }
-  lock.lock();
+  for (const auto& [device, word] : told) device->inbox.Tell(word);
+  told.clear();
+  Acquire(lock);
 }
 
-size_t Engine::TakeEnded(Device& device, double* ids, size_t room) {
-  const Lock lock(mutex_);
-  const size_t count = std::min(room, device.ended.size());
-  std::copy_n(device.ended.begin(), count, ids);
-  device.ended.erase(device.ended.begin(), device.ended.begin() + static_cast<ptrdiff_t>(count));
-  device.has_rung = false;
-  return count;
-}
-
-size_t Engine::TakeShown(Device& device, double id, Shown* shown, size_t room) {
-  const Lock lock(mutex_);
-  const auto found = device.shown.find(id);
-  if (found == device.shown.end()) return 0;
-  const size_t count = std::min(room, found->second.size());
-  std::copy_n(found->second.begin(), count, shown);
-  device.shown.erase(found);
-  return count;
-}
-
-void Engine::Wait(Device& device, double slice_ms) {
-  Lock lock(mutex_);
-  Drain(lock, kUnlimited);
-  if (!HasNews(device)) {
-    device.is_waiting = true;
-    const uint32_t before = device.signal.load(std::memory_order_acquire);
-    const bool spins = attached_ <= Pool::Get().size();
-    lock.unlock();
-    if (spins) {
-      const auto until = std::chrono::steady_clock::now() + kSpin;
-      while (device.signal.load(std::memory_order_acquire) == before &&
-             std::chrono::steady_clock::now() < until) {
-        Pause();
-      }
-    } else {
-      for (int i = 0; i < kYields && device.signal.load(std::memory_order_acquire) == before; ++i) {
-        sched_yield();
-      }
+size_t Engine::Wait(Device& device, double slice_ms, double* ids, size_t room) {
+  Inbox& inbox = device.inbox;
+  inbox.BeginWait();
+  while (!inbox.has_news()) {
+    if (has_work_) {
+      Help();
+    } else if (!Linger(device)) {
+      inbox.Park(slice_ms);
+      break;
     }
-    lock.lock();
-    device.woken.wait_for(lock, std::chrono::duration<double, std::milli>(slice_ms),
-                          [&] { return HasNews(device); });
-    device.is_waiting = false;
   }
-  device.was_called = false;
+  return inbox.EndWait(ids, room);
+}
+
+// Looks for news and for work; false when it is time to park.
+bool Engine::Linger(Device& device) {
+  const auto patience = std::chrono::duration<double, std::micro>(device.patience);
+  const auto until = std::chrono::steady_clock::now() + patience;
+  bool is_due = false;
+  ++lingering_;
+  do {
+    for (int i = 0; i < kLooks && !is_due; ++i) {
+      sched_yield();  // Whoever brings the news may need this core.
+      is_due = device.inbox.has_news() || has_work_;
+    }
+  } while (!is_due && std::chrono::steady_clock::now() < until);
+  --lingering_;
+  // Once more: who brought work may have counted on this device.
+  is_due = is_due || has_work_;
+  const double wanted = is_due ? device.patience * 2 : device.patience / 2;
+  device.patience = std::clamp(wanted, kLeastPatience, kMostPatience);
+  return is_due;
 }
 
 void Engine::Call(Rank rank) {
@@ -526,15 +527,12 @@ void Engine::Call(Rank rank) {
   {
     const Lock lock(mutex_);
     device = SlotOf(rank);
-    if (device == nullptr) return;
-    device->was_called = true;
   }
-  device->signal.fetch_add(1, std::memory_order_release);
-  device->woken.notify_one();
+  if (device != nullptr) device->inbox.Call();
 }
 
 void Engine::Help() {
-  Lock lock(mutex_);
+  Lock lock = Enter();
   Drain(lock, kUnlimited);
 }
 

@@ -6,9 +6,10 @@
 #include <list>
 #include <memory>
 #include <mutex>
-#include <unordered_map>
+#include <utility>
 #include <vector>
 
+#include "inbox.h"
 #include "known_orders.h"
 #include "plan.h"
 #include "pool.h"
@@ -35,7 +36,9 @@ struct Made {
 
 // One device's side of the engine.
 struct Device {
-  Rank rank;
+  Device(Rank own_rank, std::function<void()> ring) : rank(own_rank), inbox(std::move(ring)) {}
+
+  const Rank rank;
   // By number; used by the device's own thread alone.
   std::vector<Binding> bindings;
   // How often they have changed.
@@ -44,20 +47,9 @@ struct Device {
   KnownOrders orders;
   // Buffers of which it can make views, by number; used by the device's own thread alone.
   std::vector<bool> known;
-  // Tickets that have ended and that the device has not heard of.
-  std::vector<double> ended;
-  // What those of them that asked for views were shown, by their numbers.
-  std::unordered_map<double, std::vector<Shown>> shown;
-  // Rings once for whatever has ended since the device last looked. Guarded by `bell`, so that it
-  // is not called while or after the device goes.
-  std::function<void()> ring;
-  std::mutex bell;
-  bool has_rung = false;
-  // The device's thread stands in Wait; `signal` moves on when it has to look.
-  bool is_waiting = false;
-  bool was_called = false;
-  std::atomic<uint32_t> signal{0};
-  std::condition_variable woken;
+  Inbox inbox;
+  // Microseconds that it looks for news before it parks: more while that pays.
+  double patience = 0;
 };
 
 // A request as its device gives it, or the release of pins.
@@ -122,12 +114,9 @@ class Engine : public Worksite, public std::enable_shared_from_this<Engine> {
   size_t Submit(Device& device, const Order* orders, size_t count, size_t inline_bytes);
   // Whether the request of an order is disjoint, see Ticket.
   bool IsDisjoint(const Device& device, const Order& order);
-  // Moves what has ended to `ids`, at most `room` of them, and returns how many.
-  size_t TakeEnded(Device& device, double* ids, size_t room);
-  // Moves what a request was shown to `shown`, which has room for all of it; returns how many.
-  size_t TakeShown(Device& device, double id, Shown* shown, size_t room);
-  // Blocks until something has ended for the device, it was called, or `slice_ms` have passed.
-  void Wait(Device& device, double slice_ms);
+  // Blocks, and helps, until something has ended for the device, it was called, or `slice_ms` have
+  // passed. Moves what has ended to `ids`, at most `room` of them, and returns how many.
+  size_t Wait(Device& device, double slice_ms, double* ids, size_t room);
   // Ends the wait of a device, now or the next one.
   void Call(Rank rank);
 
@@ -146,6 +135,9 @@ class Engine : public Worksite, public std::enable_shared_from_this<Engine> {
   };
   using Lock = std::unique_lock<std::mutex>;
 
+  Lock Enter();
+  bool Linger(Device& device);
+  void NoteWork();
   bool Admit(Device& device, const Order& order);
   Ticket* TicketOf(Device& device, const Order& order);
   bool Release(const Device& device, const Order& order);
@@ -163,7 +155,6 @@ class Engine : public Worksite, public std::enable_shared_from_this<Engine> {
   std::shared_ptr<Device>& SlotOf(Rank rank) {
     return rank == kCoordinator ? coordinator_ : devices_[rank];
   }
-  bool HasNews(const Device& device) const { return !device.ended.empty() || device.was_called; }
 
   const KernelTable* const kernels_;
   int64_t* const updates_;
@@ -187,7 +178,10 @@ class Engine : public Worksite, public std::enable_shared_from_this<Engine> {
   std::vector<Ended> ended_;
   // Of the outs of all open tickets.
   size_t out_bytes_ = 0;
-  unsigned attached_ = 0;
+  // Whether there is something to do for whoever comes by.
+  std::atomic<bool> has_work_{false};
+  // Devices that look for news, and would help.
+  std::atomic<unsigned> lingering_{0};
 };
 
 }  // namespace tensorkv::engine
