@@ -48,6 +48,7 @@ interface Bindings {
 export class DirectPath implements Direct {
   readonly #device: EngineDevice;
   readonly #bindings: Bindings;
+  readonly #lingers: boolean;
   readonly #keys = new Map<Key, StoredKey>();
   readonly #buffers: KnownBuffers;
   /** By the id of their pull. */
@@ -63,9 +64,11 @@ export class DirectPath implements Direct {
   readonly #ended = new Float64Array(256);
   #onEnded: (ids: Float64Array, count: number) => void = () => undefined;
 
-  constructor(device: EngineDevice, bindings: Bindings) {
+  /** `lingers`: calls that nobody blocks for may wait some microseconds all the same. */
+  constructor(device: EngineDevice, bindings: Bindings, lingers: boolean) {
     this.#device = device;
     this.#bindings = bindings;
+    this.#lingers = lingers;
     this.#buffers = new KnownBuffers((buffer, isKnown) => device.setKnown(buffer, isKnown));
   }
 
@@ -80,7 +83,9 @@ export class DirectPath implements Direct {
     if (count === 0) return 0;
     this.#bindings.post();
     const orders = { heads: this.#heads, words: this.#words };
-    const taken = this.#device.submit(orders, count, blocks ? Infinity : inlineBytes);
+    const taken = blocks
+      ? this.#device.submit(orders, count, Infinity, false)
+      : this.#device.submit(orders, count, inlineBytes, this.#lingers);
     for (const { id } of batch.slice(taken, count) as Request[]) {
       this.#fresh.delete(id);
       this.#viewing.delete(id);

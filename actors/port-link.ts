@@ -1,7 +1,7 @@
 import { isMainThread, receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
 import { attachDevice } from '../native/engine.js';
 import { statusWord } from '../src/core/layout.js';
-import type { FromCoordinator, Rank } from '../src/core/protocol.js';
+import type { FromCoordinator, Rank, WireTensor } from '../src/core/protocol.js';
 import { Binder } from './bindings.js';
 import { DirectPath } from './direct-path.js';
 import type { Link } from './link.js';
@@ -37,7 +37,8 @@ export function portLink({ port, engine, rank, status }: CoordinatorAddress): Li
       const news = binder.news();
       if (news.length > 0) port.postMessage(news);
     };
-    direct = device && new DirectPath(device, { bind: (tensor) => binder.bind(tensor), post });
+    const bindings = { bind: (tensor: WireTensor) => binder.bind(tensor), post };
+    direct = device && new DirectPath(device, bindings, !isMainThread);
   }
   return {
     post: (batch) => port.postMessage(binder.encode(batch)),

@@ -129,6 +129,7 @@ export interface AddonEngine {
     words: Int32Array,
     count: number,
     inlineBytes: number,
+    lingers: boolean,
   ): number;
   isDisjoint(device: AttachedDevice, words: Int32Array): boolean;
   takeEnded(device: AttachedDevice, ids: Float64Array): number;

@@ -112,9 +112,10 @@ export interface EngineDevice {
   setKnown(buffer: number, isKnown: boolean): void;
   /**
    * Takes requests in, up to the first that is not plain; returns how many. Does small work at once,
-   * until it has moved `inlineBytes`; infinity: all of it. To be followed by `takeEnded`.
+   * until it has moved `inlineBytes`; infinity: all of it. To be followed by `takeEnded`, for which
+   * this waits some microseconds if it `lingers`: they are fewer than an event loop takes to wake.
    */
-  submit(orders: Orders, count: number, inlineBytes: number): number;
+  submit(orders: Orders, count: number, inlineBytes: number, lingers: boolean): number;
   /** Whether no out of a request shares memory with a value or an out of another key. */
   isDisjoint(words: Int32Array): boolean;
   /** Writes the ids of requests that have ended to `ids`; returns how many. */
@@ -204,8 +205,8 @@ export function attachDevice(
     bind: (number, elements, dtype) => native.bind(held, number, elements, codeOf(dtype)),
     unbind: (numbers) => native.unbind(held, numbers),
     setKnown: (buffer, isKnown) => native.setKnown(held, buffer, isKnown),
-    submit: ({ heads, words }, count, inlineBytes) =>
-      native.submit(held, heads, words, count, inlineBytes),
+    submit: ({ heads, words }, count, inlineBytes, lingers) =>
+      native.submit(held, heads, words, count, inlineBytes, lingers),
     isDisjoint: (words) => native.isDisjoint(held, words),
     takeEnded: (ids) => native.takeEnded(held, ids),
     takeShown: (id, shown) => native.takeShown(held, id, shown),

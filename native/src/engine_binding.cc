@@ -333,8 +333,9 @@ void SetKnown(const Napi::CallbackInfo& info) {
   known[number] = is_known;
 }
 
-// submit(device, heads: Float64Array, words: Int32Array, count, inlineBytes): how many were taken.
-// A head is five numbers: id, deadline, priority, whether it is disjoint, how many words it has.
+// submit(device, heads: Float64Array, words: Int32Array, count, inlineBytes, lingers): how many
+// were taken. A head is five numbers: id, deadline, priority, whether it is disjoint, how many
+// words it has.
 Napi::Value Submit(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Attached& attached = The<Attached>(info);
@@ -364,7 +365,8 @@ Napi::Value Submit(const Napi::CallbackInfo& info) {
   }
   const bool has_limit = bytes >= 0 && bytes < 9007199254740992;
   const size_t budget = has_limit ? static_cast<size_t>(bytes) : Engine::kUnlimited;
-  const size_t taken = attached.engine().Submit(attached.device(), orders.data(), count, budget);
+  const size_t taken = attached.engine().Submit(attached.device(), orders.data(), count, budget,
+                                                IsTrue(env, info[5]));
   return Napi::Number::New(env, static_cast<double>(taken));
 }
 

@@ -3,6 +3,7 @@
 #include "kernels.h"
 
 int main() {
+  tensorkv::test::TestInbox();
   tensorkv::test::TestRounds();
   tensorkv::test::TestEngine(*tensorkv::KernelsFor(tensorkv::Cpu::kBaseline));
   return 0;

@@ -5,6 +5,7 @@
 
 // The kernels against plain loops, at every level of this machine. Meant to run under sanitizers.
 int main() {
+  tensorkv::test::TestInbox();
   tensorkv::test::TestRounds();
   for (const tensorkv::Cpu cpu : tensorkv::kCpus) {
     const tensorkv::KernelTable* const kernels = tensorkv::KernelsFor(cpu);

@@ -17,6 +17,9 @@ void TestRows(const KernelTable& kernels);
 // Several threads run the kernels on ranges of shared arrays that touch but do not overlap.
 void TestThreads(const KernelTable& kernels);
 
+// How a device hears of what has ended.
+void TestInbox();
+
 // Seeded schedules of the engine's decisions, and devices on threads whose store is recalled.
 void TestRounds();
 void TestEngine(const KernelTable& kernels);

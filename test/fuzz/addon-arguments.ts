@@ -189,12 +189,13 @@ function callEngine(): void {
       break;
     case 'submit':
       fillWords();
-      if (random.chance(0.9)) args.splice(0, 4, heads, words, few(), Infinity);
+      if (random.chance(0.9)) args.splice(0, 5, heads, words, few(), Infinity, true);
       break;
     case 'takeEnded':
       if (random.chance(0.9)) args[0] = ids;
       break;
     case 'wait':
+      if (random.chance(0.9)) args[1] = ids;
       if (typeof args[0] !== 'number' || args[0] < 1000) args[0] = 0;
       break;
     case 'lease':

@@ -92,9 +92,16 @@ const wrong: Readonly<Record<string, Call>> = {
   'hyper-parameters without a width': (_, engine) =>
     engine.setHyper(owned(engine), 0, 0, true, 0, new Float64Array(4)),
   'fewer heads than requests': (_, engine) =>
-    engine.submit(attached(engine), new Float64Array(4), new Int32Array(8), 1, 0),
+    engine.submit(attached(engine), new Float64Array(4), new Int32Array(8), 1, 0, false),
   'a head with more words than there are': (_, engine) =>
-    engine.submit(attached(engine), new Float64Array([1, 0, 0, 1, 9]), new Int32Array(8), 1, 0),
+    engine.submit(
+      attached(engine),
+      new Float64Array([1, 0, 0, 1, 9]),
+      new Int32Array(8),
+      1,
+      0,
+      false,
+    ),
   'a binding that may be detached': (_, engine) => engine.bind(attached(engine), 0, floats(4), 0),
   'an endless wait': (_, engine) => engine.wait(attached(engine), Infinity, new Float64Array(4)),
 };
@@ -131,7 +138,7 @@ for (const [title, call] of Object.entries(wrong)) {
     [0, 0, -1],
   ]) {
     const heads = new Float64Array([1, 0, 0, 0, words.length]);
-    t.is(engine.submit(device, heads, new Int32Array(words), 1, 0), 0);
+    t.is(engine.submit(device, heads, new Int32Array(words), 1, 0, false), 0);
     t.false(engine.isDisjoint(device, new Int32Array(words)));
   }
   engine.close(store);

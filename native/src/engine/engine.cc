@@ -3,7 +3,6 @@
 #include <sched.h>
 
 #include <algorithm>
-#include <chrono>
 #include <utility>
 
 namespace tensorkv::engine {
@@ -22,13 +21,6 @@ constexpr size_t kBatchBytes = size_t{256} << 10;
 
 // Outs of this size together do not fit into the caches.
 constexpr size_t kStreamBytes = size_t{16} << 20;
-
-// How long a device that waits looks for news before it parks, in microseconds: up to some times
-// what waking it takes, if that has paid lately.
-constexpr double kLeastPatience = 20;
-constexpr double kMostPatience = 250;
-// Looks between two at the clock.
-constexpr int kLooks = 8;
 
 // Tries to get the lock before a thread parks for it: it is never held for long.
 constexpr int kTries = 64;
@@ -180,13 +172,17 @@ void Engine::Detach(Device& device) {
   device.inbox.Silence();
 }
 
-size_t Engine::Submit(Device& device, const Order* orders, size_t count, size_t inline_bytes) {
+size_t Engine::Submit(Device& device, const Order* orders, size_t count, size_t inline_bytes,
+                      bool lingers) {
   device.inbox.BeginSubmit();
   size_t taken = 0;
   {
     Lock lock = Enter();
     while (taken < count && Admit(device, orders[taken])) ++taken;
     if (taken > 0) Drain(lock, inline_bytes);
+  }
+  if (lingers && taken > 0 && !device.inbox.has_ended()) {
+    device.patience.Look([&] { return device.inbox.has_ended(); });
   }
   device.inbox.EndSubmit();
   return taken;
@@ -504,22 +500,12 @@ size_t Engine::Wait(Device& device, double slice_ms, double* ids, size_t room) {
 
 // Looks for news and for work; false when it is time to park.
 bool Engine::Linger(Device& device) {
-  const auto patience = std::chrono::duration<double, std::micro>(device.patience);
-  const auto until = std::chrono::steady_clock::now() + patience;
-  bool is_due = false;
   ++lingering_;
-  do {
-    for (int i = 0; i < kLooks && !is_due; ++i) {
-      sched_yield();  // Whoever brings the news may need this core.
-      is_due = device.inbox.has_news() || has_work_;
-    }
-  } while (!is_due && std::chrono::steady_clock::now() < until);
+  const bool is_due =
+      device.patience.Look([&] { return device.inbox.has_news() || has_work_.load(); });
   --lingering_;
   // Once more: who brought work may have counted on this device.
-  is_due = is_due || has_work_;
-  const double wanted = is_due ? device.patience * 2 : device.patience / 2;
-  device.patience = std::clamp(wanted, kLeastPatience, kMostPatience);
-  return is_due;
+  return is_due || has_work_;
 }
 
 void Engine::Call(Rank rank) {

@@ -11,6 +11,7 @@
 
 #include "inbox.h"
 #include "known_orders.h"
+#include "patience.h"
 #include "plan.h"
 #include "pool.h"
 #include "rounds.h"
@@ -48,8 +49,7 @@ struct Device {
   // Buffers of which it can make views, by number; used by the device's own thread alone.
   std::vector<bool> known;
   Inbox inbox;
-  // Microseconds that it looks for news before it parks: more while that pays.
-  double patience = 0;
+  Patience patience;
 };
 
 // A request as its device gives it, or the release of pins.
@@ -110,8 +110,10 @@ class Engine : public Worksite, public std::enable_shared_from_this<Engine> {
   void Detach(Device& device);
   // Takes orders in, or refuses them from the first one on that is not plain or finds the store
   // recalled; returns how many were taken. Small work is done at once, until it has moved
-  // `inline_bytes`; the rest is the pool's. The device then looks for what has ended.
-  size_t Submit(Device& device, const Order* orders, size_t count, size_t inline_bytes);
+  // `inline_bytes`; the rest is the pool's. The device then looks for what has ended; if it
+  // `lingers`, this waits some microseconds for that.
+  size_t Submit(Device& device, const Order* orders, size_t count, size_t inline_bytes,
+                bool lingers = false);
   // Whether the request of an order is disjoint, see Ticket.
   bool IsDisjoint(const Device& device, const Order& order);
   // Blocks, and helps, until something has ended for the device, it was called, or `slice_ms` have

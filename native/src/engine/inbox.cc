@@ -13,7 +13,7 @@ Inbox::Word Inbox::Add(Ended& ended) {
   ended_.push_back(ended.id);
   if (!ended.shown.empty()) shown_.emplace(ended.id, std::move(ended.shown));
   const bool had_news = has_news();
-  Note();
+  has_ended_.store(true, std::memory_order_release);
   if (waits_) return had_news ? Word::kNone : Word::kWake;
   return std::exchange(looks_, true) ? Word::kNone : Word::kRing;
 }
@@ -21,8 +21,7 @@ Inbox::Word Inbox::Add(Ended& ended) {
 void Inbox::Call() {
   {
     const Lock lock(mutex_);
-    was_called_ = true;
-    Note();
+    was_called_.store(true, std::memory_order_release);
   }
   Tell(Word::kWake);
 }
@@ -59,7 +58,7 @@ size_t Inbox::Move(double* ids, size_t room) {
   const size_t count = std::min(room, ended_.size());
   std::copy_n(ended_.begin(), count, ids);
   ended_.erase(ended_.begin(), ended_.begin() + static_cast<ptrdiff_t>(count));
-  Note();
+  has_ended_.store(!ended_.empty(), std::memory_order_release);
   return count;
 }
 
@@ -81,7 +80,7 @@ void Inbox::BeginWait() {
 size_t Inbox::EndWait(double* ids, size_t room) {
   const Lock lock(mutex_);
   waits_ = looks_ = false;
-  if (ended_.empty()) was_called_ = false;
+  if (ended_.empty()) was_called_.store(false, std::memory_order_release);
   return Move(ids, room);
 }
 

@@ -41,13 +41,13 @@ class Inbox {
   // nothing has.
   void BeginWait();
   size_t EndWait(double* ids, size_t room);
-  // Whether there is something to take, or a call.
-  bool has_news() const { return has_news_.load(std::memory_order_acquire); }
+  // Whether there is something to take; or that, or a call.
+  bool has_ended() const { return has_ended_.load(std::memory_order_acquire); }
+  bool has_news() const { return has_ended() || was_called_.load(std::memory_order_acquire); }
   // Blocks until there is news, at most `slice_ms`.
   void Park(double slice_ms);
 
  private:
-  void Note() { has_news_.store(!ended_.empty() || was_called_, std::memory_order_release); }
   size_t Move(double* ids, size_t room);
 
   std::mutex mutex_;
@@ -55,8 +55,8 @@ class Inbox {
   std::vector<double> ended_;
   // What those of them that asked for views were shown, by their numbers.
   std::unordered_map<double, std::vector<Shown>> shown_;
-  std::atomic<bool> has_news_{false};
-  bool was_called_ = false;
+  std::atomic<bool> has_ended_{false};
+  std::atomic<bool> was_called_{false};
   // It looks for itself, or has been rung and has not looked yet.
   bool looks_ = false;
   bool waits_ = false;

@@ -5,6 +5,8 @@
 
 #include <thread>
 
+#include "patience.h"
+
 namespace tensorkv::engine {
 namespace {
 
@@ -33,6 +35,7 @@ void Pool::Call(const std::shared_ptr<Worksite>& site, unsigned helpers) {
   {
     const std::lock_guard lock(mutex_);
     for (unsigned i = 0; i < count; ++i) calls_.push_back(site);
+    has_calls_ = !calls_.empty();
     if (!has_started_) {
       has_started_ = true;
       for (unsigned i = 0; i < size_; ++i) std::thread([this] { Serve(); }).detach();
@@ -46,13 +49,16 @@ void Pool::Serve() {
 #ifdef __linux__
   pthread_setname_np(pthread_self(), "tensorkv");
 #endif
+  Patience patience;
   for (;;) {
     std::shared_ptr<Worksite> site;
+    patience.Look([this] { return has_calls_.load(); });
     {
       std::unique_lock lock(mutex_);
       called_.wait(lock, [this] { return !calls_.empty(); });
       site = std::move(calls_.front());
       calls_.pop_front();
+      has_calls_ = !calls_.empty();
     }
     site->Help();
   }

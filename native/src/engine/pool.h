@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <memory>
@@ -32,6 +33,7 @@ class Pool {
   std::mutex mutex_;
   std::condition_variable called_;
   std::deque<std::shared_ptr<Worksite>> calls_;
+  std::atomic<bool> has_calls_{false};
   bool has_started_ = false;
 };
 
