@@ -1,8 +1,7 @@
 // Builds the native addon with CMake, or says once why that was not possible.
 //
-//   node scripts/build-native.mjs                    build/Release/tensorkv.node
-//   node scripts/build-native.mjs --prebuild         and a copy in prebuilds/, for the npm package
-//   node scripts/build-native.mjs --test-sanitizers  the kernels' C++ tests under sanitizers
+//   node scripts/build-native.mjs             build/Release/tensorkv.node
+//   node scripts/build-native.mjs --prebuild  and a copy in prebuilds/, for the npm package
 //
 // TENSORKV_NATIVE=require turns a failed build into exit code 1.
 import { spawnSync } from 'node:child_process';
@@ -142,27 +141,5 @@ async function buildOrWarn({ prebuild }) {
   }
 }
 
-function testUnder(sanitizers) {
-  const folder = join(buildFolder, `sanitize-${sanitizers.replace(',', '-')}`);
-  const options = ['-DTENSORKV_ADDON=OFF', '-DTENSORKV_TESTS=ON'];
-  try {
-    run(['cmake', '-S', source, '-B', folder, ...options, `-DTENSORKV_SANITIZE=${sanitizers}`]);
-    run(['cmake', '--build', folder, '--parallel', jobs]);
-    const output = run(['timeout', '300', join(folder, 'tensorkv_tests')]);
-    console.log(`${sanitizers}: ${output.trim()}`);
-  } catch (error) {
-    if (!(error instanceof BuildError)) throw error;
-    console.log(`${sanitizers}: FAILED: ${error.message}\n${error.output}`);
-    process.exitCode = 1;
-  }
-}
-
-const { values } = parseArgs({
-  options: { prebuild: { type: 'boolean' }, 'test-sanitizers': { type: 'boolean' } },
-});
-if (values['test-sanitizers']) {
-  testUnder('address,undefined');
-  testUnder('thread');
-} else {
-  await buildOrWarn({ prebuild: values.prebuild });
-}
+const { values } = parseArgs({ options: { prebuild: { type: 'boolean' } } });
+await buildOrWarn({ prebuild: values.prebuild });

@@ -1,5 +1,5 @@
-// Builds of the native code for tests alone, beside the shipped one: instrumented by Clang, with the
-// kernels of the baseline only. Node itself is not instrumented, so the sanitizer is preloaded.
+// Builds of the native code for tests alone, beside the shipped one: instrumented by Clang. Node
+// itself is not instrumented, so the sanitizer is preloaded.
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { availableParallelism } from 'node:os';
@@ -12,6 +12,8 @@ const variants = {
   thread: {
     sanitize: 'thread',
     runtime: 'tsan',
+    // Threads share the same memory at every level.
+    levels: 'baseline',
     env: {
       TSAN_OPTIONS: [
         'ignore_noninstrumented_modules=1',
@@ -24,6 +26,7 @@ const variants = {
   address: {
     sanitize: 'address,undefined,fuzzer-no-link',
     runtime: 'asan',
+    levels: 'all',
     env: {
       ASAN_OPTIONS: 'detect_leaks=1:allocator_may_return_null=1:exitcode=66',
       LSAN_OPTIONS: `suppressions=${join(root, 'native', 'stress', 'lsan.supp')}:print_suppressions=0`,
@@ -35,7 +38,9 @@ const variants = {
 const tools = {
   cmake: ['cmake'],
   make: ['make'],
-  'clang++-19': ['clang-19', 'libclang-rt-19-dev', 'llvm-19'],
+  'clang++-19': ['clang-19', 'libclang-rt-19-dev'],
+  // It finds the names of functions in a report, and suppressions go by names.
+  'llvm-symbolizer-19': ['llvm-19'],
 };
 
 /** Runs a program; gives its output and whether it ended well. */
@@ -56,6 +61,7 @@ export function run(command, { env = {}, cwd = root, timeoutMs } = {}) {
 /** Builds `targets` of a variant and gives its folder. Throws with the compiler's output. */
 export function build(name, targets) {
   ensure(tools);
+  const { sanitize, levels } = variants[name];
   const folder = join(root, 'build', 'variants', name);
   const headers = ['node-api-headers/include', 'node-addon-api'];
   const configured = run([
@@ -67,8 +73,8 @@ export function build(name, targets) {
     '-DCMAKE_CXX_COMPILER=clang++-19',
     `-DCMAKE_JS_INC=${headers.map((each) => join(root, 'node_modules', each)).join(';')}`,
     `-DCMAKE_LIBRARY_OUTPUT_DIRECTORY=${join(folder, 'build', 'Release')}`,
-    `-DTENSORKV_SANITIZE=${variants[name].sanitize}`,
-    '-DTENSORKV_BASELINE_ONLY=ON',
+    `-DTENSORKV_SANITIZE=${sanitize}`,
+    `-DTENSORKV_BASELINE_ONLY=${levels === 'baseline' ? 'ON' : 'OFF'}`,
     '-DTENSORKV_TESTS=ON',
     `-DTENSORKV_FUZZ=${name === 'address' ? 'ON' : 'OFF'}`,
   ]);
@@ -80,17 +86,21 @@ export function build(name, targets) {
   return folder;
 }
 
-/** What a process is started with to use the addon of a variant. */
+/** What a program of a variant is started with. */
+export function options(name) {
+  // The sanitizers look for the symbolizer by its plain name.
+  return { ...variants[name].env, PATH: `${process.env.PATH}:/usr/lib/llvm-19/bin` };
+}
+
+/** What a Node process is started with to use the addon of a variant. */
 export function environment(name, folder) {
-  const { runtime, env } = variants[name];
+  const { runtime } = variants[name];
   const file = `libclang_rt.${runtime}-${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}.so`;
   const found = run(['clang++-19', `-print-file-name=${file}`]).output.trim();
   return {
-    ...env,
+    ...options(name),
     TENSORKV_NATIVE: 'require',
     TENSORKV_PREBUILD: folder,
     LD_PRELOAD: found,
-    // What finds the names of functions in a report.
-    PATH: `${process.env.PATH}:/usr/lib/llvm-19/bin`,
   };
 }

@@ -4,15 +4,16 @@
 //   node scripts/sanitize.mjs kernels engine addon tidy   some of it
 //   node scripts/sanitize.mjs engine --operations=N    more, or fewer, under the thread sanitizer
 //
-// kernels: the plain C++ tests, built by g++, under address, undefined and thread.
-// engine: devices on threads, under thread; and the faults of scripts/mutants.mjs that only it can see.
+// kernels: the C++ tests of native/test, under thread and under address.
+// engine: native/stress, devices on threads with deaths and recalls, under thread.
 // addon: the addon inside Node, a store under load, under thread and under address, leaks included.
+// Address is address, leak and undefined: one build.
 // tidy: clang-tidy, by .clang-tidy.
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ensure } from './debian-tools.mjs';
-import { build, environment, root, run } from './native-variants.mjs';
+import { build, environment, options, root, run } from './native-variants.mjs';
 import { Tally } from './tally.mjs';
 
 const tally = new Tally();
@@ -20,21 +21,18 @@ const limitMs = 10 * 60_000;
 /** A group is some devices that train, with settings, views and deaths, and a store that closes. */
 const groups = 6;
 
-function kernels() {
-  const { output } = run(['node', join('scripts', 'build-native.mjs'), '--test-sanitizers']);
-  for (const sanitizers of ['address,undefined', 'thread']) {
-    const line = output.split('\n').find((each) => each.startsWith(`${sanitizers}:`)) ?? '';
-    const passed = / ok/.test(line) && !line.includes('FAILED');
-    tally.note(passed, `kernels under ${sanitizers}`, line.slice(sanitizers.length + 2), output);
-  }
+function kernels(name) {
+  const folder = build(name, ['tensorkv_tests']);
+  const program = join(folder, 'build', 'tensorkv_tests');
+  const { passed, output } = run([program], { env: options(name), timeoutMs: limitMs });
+  tally.note(passed, `kernels under ${name}`, output.trim().split('\n').at(-1), output);
 }
 
 function engine(operations) {
-  const folder = build('thread', ['tensorkv_stress', 'tensorkv']);
-  const { TSAN_OPTIONS } = environment('thread', folder);
+  const folder = build('thread', ['tensorkv_stress']);
   const program = join(folder, 'build', 'tensorkv_stress');
   const { passed, output } = run([program, String(operations)], {
-    env: { TSAN_OPTIONS },
+    env: options('thread'),
     timeoutMs: limitMs,
   });
   tally.note(passed, 'engine under thread', output.trim().split('\n').at(-1), output);
@@ -69,7 +67,7 @@ function tidy() {
 }
 
 const parts = {
-  kernels: () => kernels(),
+  kernels: () => ['thread', 'address'].forEach(kernels),
   engine: (operations) => engine(operations),
   addon: () => ['thread', 'address'].forEach(addon),
   tidy: () => tidy(),
