@@ -1,6 +1,7 @@
 // Builds of the native code for tests alone, beside the shipped one: instrumented by Clang. Node
 // itself is not instrumented, so the sanitizer is preloaded.
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { join } from 'node:path';
 import { availableParallelism } from 'node:os';
 import { ensure } from './debian-tools.mjs';
@@ -56,6 +57,27 @@ export function run(command, { env = {}, cwd = root, timeoutMs } = {}) {
   });
   const cause = error?.message ?? (signal === null ? '' : `ended by ${signal}`);
   return { passed: status === 0, status, output: `${stdout ?? ''}${stderr ?? ''}${cause}` };
+}
+
+/** Runs `command` on shares of `files`, one a core; the same as `run`. */
+export async function runShared(command, files) {
+  const shares = Array.from({ length: availableParallelism() }, (_, share) =>
+    files.filter((_, i) => i % availableParallelism() === share),
+  );
+  const results = await Promise.all(shares.map((share) => start(command(share))));
+  return {
+    passed: results.every(({ passed }) => passed),
+    output: results.map(({ output }) => output).join(''),
+  };
+}
+
+async function start([program, ...args]) {
+  const child = spawn(program, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+  const pieces = [];
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (piece) => pieces.push(piece));
+  const [status] = await once(child, 'close');
+  return { passed: status === 0, output: Buffer.concat(pieces).toString() };
 }
 
 /** Builds `targets` of a variant and gives its folder. Throws with the compiler's output. */

@@ -13,7 +13,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ensure } from './debian-tools.mjs';
-import { build, environment, options, root, run } from './native-variants.mjs';
+import { build, environment, options, root, run, runShared } from './native-variants.mjs';
 import { Tally } from './tally.mjs';
 
 const tally = new Tally();
@@ -46,7 +46,7 @@ function addon(name) {
   tally.note(passed, `addon in Node under ${name}`, output.trim().split('\n').at(-1), output);
 }
 
-function tidy() {
+async function tidy() {
   ensure({ 'clang-tidy-19': ['clang-tidy-19'] });
   const folder = join(root, 'native', 'src');
   const files = readdirSync(folder, { recursive: true })
@@ -62,7 +62,8 @@ function tidy() {
     '-DNODE_ADDON_API_CPP_EXCEPTIONS_ALL',
   ];
   const flags = ['-std=c++20', `-I${folder}`, ...headers, ...defines];
-  const { passed, output } = run(['clang-tidy-19', '--quiet', ...files, '--', ...flags]);
+  const command = (share) => ['clang-tidy-19', '--quiet', ...share, '--', ...flags];
+  const { passed, output } = await runShared(command, files);
   tally.note(passed, 'clang-tidy', `${files.length} files`, output);
 }
 
@@ -78,7 +79,7 @@ const { values, positionals } = parseArgs({
 });
 for (const part of positionals.length > 0 ? positionals : Object.keys(parts)) {
   try {
-    parts[part](Number(values.operations));
+    await parts[part](Number(values.operations));
   } catch (error) {
     tally.note(false, part, '', error.message);
   }

@@ -22,7 +22,7 @@ constexpr T kSmallest = std::is_signed_v<T> ? static_cast<T>(-kLargest<T> - 1) :
 template <typename T, typename F>
 constexpr F kLargestIn = static_cast<F>(kLargest<T>);
 template <>
-constexpr float kLargestIn<int32_t, float> = 2147483520;
+constexpr float kLargestIn<int32_t, float> = 2147483520.0f;
 template <>
 constexpr float kLargestIn<int64_t, float> = 9223371487098961920.0f;
 template <>
@@ -34,7 +34,7 @@ inline To Truncate(From x) {
   const bool above = x > kLargestIn<To, From>;
   From clamped = above ? kLargestIn<To, From> : x;
   clamped = clamped < static_cast<From>(kSmallest<To>) ? static_cast<From>(kSmallest<To>) : clamped;
-  clamped = clamped == clamped ? clamped : From{0};
+  clamped = clamped == clamped ? clamped : From{0};  // NOLINT(misc-redundant-expression): NaN
   const To truncated = static_cast<To>(clamped);
   return above ? kLargest<To> : truncated;
 }

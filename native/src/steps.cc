@@ -46,6 +46,7 @@ template double SquaresOfSum<Half>(const void* const*, size_t, size_t);
 template double SquaresOfSum<Bfloat16>(const void* const*, size_t, size_t);
 
 // In the order of Dtype; integers have no update rules.
+// NOLINTBEGIN(bugprone-macro-parentheses): names of templates stand in none.
 #define TENSORKV_STEP(name, Run, Rule, splits, slots)                                            \
   {name,                                                                                         \
    {Run<Rule, float>, Run<Rule, double>, Run<Rule, Half>, Run<Rule, Bfloat16>, nullptr, nullptr, \
@@ -58,6 +59,7 @@ template double SquaresOfSum<Bfloat16>(const void* const*, size_t, size_t);
 #define TENSORKV_PLACES(name, Rule) \
   TENSORKV_STEP(name, RunElements, Rule, false, Rule<float>::kSlots)
 #define TENSORKV_TENSOR(name, Rule) TENSORKV_STEP(name, RunTensor, Rule, false, kWhole)
+// NOLINTEND(bugprone-macro-parentheses)
 
 extern const StepKernel kSteps[] = {
     TENSORKV_ELEMENTS("adabelief", Adabelief),
