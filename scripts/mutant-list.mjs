@@ -2,21 +2,22 @@
 // is what has to catch it: `tests` (native/test/rounds_test.cc and engine_test.cc) or `stress`
 // (native/stress/engine_stress.cc), both under the thread sanitizer.
 const engine = 'engine.cc';
+const inbox = 'inbox.cc';
 const rounds = 'rounds.cc';
 
 export const mutants = [
   {
     name: 'no lock',
-    file: engine,
-    find: '  const Lock lock(mutex_);\n  const size_t count = std::min(room, device.ended.size());',
-    put: '  const size_t count = std::min(room, device.ended.size());',
+    file: inbox,
+    find: 'Inbox::Take(double* ids, size_t room) {\n  const Lock lock(mutex_);',
+    put: 'Inbox::Take(double* ids, size_t room) {',
     by: 'stress',
   },
   {
     name: 'acknowledge before apply',
     file: engine,
-    find: '  lock.unlock();\n  for (const Work& work : works) Run(work, 0, work.plan->length, streams);\n  lock.lock();\n  for (size_t i = 0; i < count; ++i) Finish(jobs[i]);',
-    put: '  for (size_t i = 0; i < count; ++i) Finish(jobs[i]);\n  Deliver(lock);\n  lock.unlock();\n  for (const Work& work : works) Run(work, 0, work.plan->length, streams);\n  lock.lock();',
+    find: '  lock.unlock();\n  for (const Work& work : works) Run(work, 0, work.plan->length, streams);\n  Acquire(lock);\n  for (size_t i = 0; i < count; ++i) Finish(jobs[i]);',
+    put: '  for (size_t i = 0; i < count; ++i) Finish(jobs[i]);\n  Deliver(lock);\n  lock.unlock();\n  for (const Work& work : works) Run(work, 0, work.plan->length, streams);\n  Acquire(lock);',
     by: 'tests',
   },
   {
@@ -56,9 +57,9 @@ export const mutants = [
   },
   {
     name: 'missing notify',
-    file: engine,
-    find: '  for (const auto& device : parked) {\n    device->signal.fetch_add(1, std::memory_order_release);\n    device->woken.notify_one();',
-    put: '  for (const auto& device : parked) {\n    device->signal.fetch_add(1, std::memory_order_release);',
+    file: inbox,
+    find: 'woken_.notify_one();',
+    put: '{}',
     by: 'stress',
   },
   {
@@ -70,9 +71,9 @@ export const mutants = [
   },
   {
     name: 'lost wake-up',
-    file: engine,
-    find: '  device.has_rung = false;\n  return count;',
-    put: '  return count;',
+    file: inbox,
+    find: '  looks_ = false;\n  return Move',
+    put: '  return Move',
     by: 'stress',
   },
   {
@@ -85,7 +86,7 @@ export const mutants = [
   {
     name: 'slot reuse',
     file: rounds,
-    find: '  ticket->parts.clear();\n  ticket->tensors.clear();\n  ticket->shown.clear();',
+    find: '  ticket->parts.clear();\n  ticket->tensors.clear();',
     put: '',
     by: 'tests',
   },
@@ -98,9 +99,30 @@ export const mutants = [
   },
   {
     name: 'ring after detach',
+    file: inbox,
+    find: '  const Lock lock(bell_);\n  ring_ = nullptr;',
+    put: '  ring_ = nullptr;',
+    by: 'tests',
+  },
+  {
+    name: 'news that wakes nobody',
+    file: inbox,
+    find: '  ended_.push_back(ended.id);',
+    put: '  has_news_ = true;\n  ended_.push_back(ended.id);',
+    by: 'stress',
+  },
+  {
+    name: 'a chunk counted without the lock',
     file: engine,
-    find: '  const std::lock_guard bell(device.bell);\n  device.ring = nullptr;',
-    put: '  device.ring = nullptr;',
+    find: '  Acquire(lock);\n  if (++large.done == large.chunks) {',
+    put: '  const size_t done = ++large.done;\n  Acquire(lock);\n  if (done == large.chunks) {',
+    by: 'stress',
+  },
+  {
+    name: 'a flag that is no atomic',
+    file: 'engine.h',
+    find: 'std::atomic<bool> has_work_{false};',
+    put: 'bool has_work_ = false;',
     by: 'stress',
   },
 ];

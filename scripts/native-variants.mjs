@@ -71,13 +71,20 @@ export async function runShared(command, files) {
   };
 }
 
-async function start([program, ...args]) {
-  const child = spawn(program, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+/** The same as `run`, beside others. */
+export async function start([program, ...args], { env = {}, timeoutMs } = {}) {
+  const child = spawn(program, args, {
+    cwd: root,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: timeoutMs,
+    killSignal: 'SIGKILL',
+  });
   const pieces = [];
   for (const stream of [child.stdout, child.stderr])
     stream.on('data', (piece) => pieces.push(piece));
   const [status] = await once(child, 'close');
-  return { passed: status === 0, output: Buffer.concat(pieces).toString() };
+  return { passed: status === 0, status, output: Buffer.concat(pieces).toString() };
 }
 
 /** Builds `targets` of a variant and gives its folder. Throws with the compiler's output. */

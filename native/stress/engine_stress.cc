@@ -7,6 +7,7 @@
 // TENSORKV_SEED replays the choices of a run, though not the order in which threads come by.
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -41,6 +42,9 @@ constexpr uint32_t kOrders = 8;
 // Every batch has a push and a pull of each small key.
 constexpr uint32_t kBatchOperations = 2 * kSmallKeys;
 
+constexpr uint32_t kBatchesPerPause = 8;
+constexpr uint32_t kBatchesPerDeath = 8;  // about
+
 // Much longer than a run: a wake-up that is lost shows.
 constexpr double kSliceMs = 3'600'000;
 
@@ -71,10 +75,10 @@ class Worker {
   ~Worker() { Detach(); }
 
   void Run(uint32_t batches, bool dies) {
-    const uint32_t death = dies ? 1 + Pick(batches) : batches;
     for (uint32_t batch = 0; batch < batches; ++batch) {
+      if (rank_ == 0 && batch % kBatchesPerPause == 0) Pause();
       SubmitBatch(batch % 64 == 0);
-      if (batch == death) {
+      if (dies && Pick(kBatchesPerDeath) == 0) {
         Die();
         continue;
       }
@@ -92,6 +96,12 @@ class Worker {
   std::atomic<bool> is_dead{false};
 
  private:
+  // Keeps the others waiting for longer than they look for news: those that block park.
+  static void Pause() {
+    const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(3);
+    while (std::chrono::steady_clock::now() < until) std::this_thread::yield();
+  }
+
   uint32_t Pick(uint32_t count) { return static_cast<uint32_t>(random_() % count); }
 
   void Attach() {

@@ -36,8 +36,8 @@ struct Returned {
   KeyId key;
 };
 
-// One device's thread: every round it pushes rank + round to each key and pulls the sum; then to
-// all keys as one list.
+// One device's thread: every round it pushes a number to each key and pulls the sum; then another
+// one to all keys as one list.
 class Worker {
  public:
   Worker(Engine& engine, Rank rank) : engine_(engine), device_(engine.Attach(rank, [] {})) {
@@ -58,22 +58,33 @@ class Worker {
 
   void Run() {
     for (uint32_t round = 0; round < kRounds; ++round) {
-      for (KeyId key = 0; key < kKeys; ++key) {
-        for (float& each : tensors_[2 * key]) each = static_cast<float>(device_->rank + round);
-      }
       std::vector<double> open;
+      Fill(2 * round);
       for (KeyId key = 0; key < kKeys; ++key) open.push_back(Send(IdOf(round, key), key));
       while (!open.empty()) Look(&open);
+      CheckSums(2 * round);
+      Fill(2 * round + 1);
       open.push_back(SendList(round));
       while (!open.empty()) Look(&open);
-      const float sum = static_cast<float>(kRanks * round + kRanks * (kRanks - 1) / 2);
-      for (KeyId key = 0; key < kKeys; ++key) {
-        for (const float each : tensors_[2 * key + 1]) CHECK(each == sum);
-      }
+      CheckSums(2 * round + 1);
     }
   }
 
  private:
+  // No two versions of a key are the same: an old one shows.
+  void Fill(uint32_t version) {
+    for (KeyId key = 0; key < kKeys; ++key) {
+      for (float& each : tensors_[2 * key]) each = static_cast<float>(device_->rank + version);
+    }
+  }
+
+  void CheckSums(uint32_t version) const {
+    const float sum = static_cast<float>(kRanks * version + kRanks * (kRanks - 1) / 2);
+    for (KeyId key = 0; key < kKeys; ++key) {
+      for (const float each : tensors_[2 * key + 1]) CHECK(each == sum);
+    }
+  }
+
   static double IdOf(uint32_t round, KeyId key) { return 1 + round * kKeys + key; }
 
   static void AddWords(KeyId key, std::vector<int32_t>* words) {
@@ -151,9 +162,39 @@ void RecallOften(Engine& engine, std::vector<std::unique_ptr<Worker>>& workers,
   }
 }
 
+// A device that goes while it is rung: Detach waits for the end of the ring.
+void DetachWhileRung(const KernelTable& kernels) {
+  const auto engine = std::make_shared<Engine>(1, engine::Consistency::kSync, 0, &kernels, nullptr);
+  float stored = 0;
+  float value = 1;
+  Plan plan;
+  plan.access = Access::kAssign;
+  plan.length = 1;
+  plan.buffers[0] = &stored;
+  engine->SetPlan(0, plan, 0, engine::kNoBuffer, 0);
+  engine->Lease({0}, {});
+  std::atomic<bool> is_rung{false};
+  std::atomic<bool> is_gone{false};
+  const auto device = engine->Attach(0, [&] {
+    is_rung = true;
+    for (int i = 0; i < 1000; ++i) std::this_thread::yield();
+    CHECK(!is_gone);
+  });
+  device->bindings.push_back({reinterpret_cast<char*>(&value), 1, Dtype::kFloat32});
+  const int32_t words[] = {0, 1, 0, 0};
+  const Order order = {
+      .id = 1, .deadline_ms = 0, .priority = 0, .is_disjoint = true, .words = words, .count = 4};
+  CHECK(engine->Submit(*device, &order, 1, 0) == 1);  // No bytes inline: the pool does it.
+  while (!is_rung) std::this_thread::yield();
+  engine->Detach(*device);
+  is_gone = true;
+  engine->Close();
+}
+
 }  // namespace
 
 void TestEngine(const KernelTable& kernels) {
+  DetachWhileRung(kernels);
   int64_t updates = 0;
   std::vector<std::vector<float>> stored;
   for (const size_t length : kKeyLengths) stored.emplace_back(length);
