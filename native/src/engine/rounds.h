@@ -136,7 +136,7 @@ class Rounds {
   void DropPin(KeyId key, BufferId buffer, Rank rank);
   // Calls see(pin) for every buffer and rank with pins.
   template <typename See>
-  void ForEachPin(const See& see) const {
+  void ForEachPin(See see) const {
     for (const KeyId id : pinned_) {
       const Key& key = keys_[id];
       for (size_t i = 0; i < key.pins.size(); ++i) {
@@ -174,7 +174,7 @@ class Rounds {
 
   // Calls see(ticket) for each open ticket, those of a rank in order. Only while no job is taken.
   template <typename See>
-  void ForEachOpen(const See& see) const {
+  void ForEachOpen(See see) const {
     for (const Queue& open : open_) {
       for (const Ticket* each = open.first; each != nullptr; each = each->after) see(*each);
     }
