@@ -16,7 +16,7 @@ constexpr size_t kChunkBytes = size_t{1} << 20;
 constexpr size_t kChunkStep = 4096;  // elements
 
 // Small jobs that are run between two looks at the lock.
-constexpr size_t kBatchJobs = 64;
+constexpr size_t kBatchJobs = 128;
 constexpr size_t kBatchBytes = size_t{256} << 10;
 
 // Outs of this size together do not fit into the caches.
@@ -181,11 +181,22 @@ size_t Engine::Submit(Device& device, const Order* orders, size_t count, size_t 
     while (taken < count && Admit(device, orders[taken])) ++taken;
     if (taken > 0) Drain(lock, inline_bytes);
   }
-  if (lingers && taken > 0 && !device.inbox.has_ended()) {
-    device.patience.Look([&] { return device.inbox.has_ended(); });
-  }
+  if (lingers && taken > 0) WaitShortly(device, inline_bytes);
   device.inbox.EndSubmit();
   return taken;
+}
+
+// Looks for what has ended, and helps once with rounds, as far as `budget` goes.
+void Engine::WaitShortly(Device& device, size_t budget) {
+  const Inbox& inbox = device.inbox;
+  const auto has_ended = [&] { return inbox.has_ended(); };
+  if (!has_ended()) device.patience.Look([&] { return has_ended() || has_rounds_.load(); });
+  if (has_ended() || !has_rounds_) return;
+  {
+    Lock lock = Enter();
+    Drain(lock, budget);
+  }
+  if (!has_ended()) device.patience.Look(has_ended);
 }
 
 // Takes one order in. False for one that the coordinator has to see.
@@ -348,6 +359,7 @@ void Engine::Drain(Lock& lock, size_t budget) {
       Acquire(lock);
     }
     if (count > 0) {
+      if (rounds_.has_ready()) has_rounds_ = true;  // Devices that linger may take the next batch.
       RunBatch(lock, jobs.data(), count);
       if (!helps) budget -= std::min(budget, bytes);
     } else if (!helps || !RunChunk(lock)) {
@@ -365,9 +377,9 @@ void Engine::Drain(Lock& lock, size_t budget) {
 }
 
 void Engine::NoteWork() {
-  const bool has_chunk = std::any_of(large_.begin(), large_.end(),
-                                     [](const Large& large) { return large.next < large.chunks; });
-  has_work_ = has_chunk || (is_leased_ && rounds_.has_ready());
+  has_chunks_ = std::any_of(large_.begin(), large_.end(),
+                            [](const Large& large) { return large.next < large.chunks; });
+  has_rounds_ = is_leased_ && rounds_.has_ready();
 }
 
 Engine::Lock Engine::Enter() {
@@ -445,8 +457,9 @@ void Engine::RunBatch(Lock& lock, const Job* jobs, size_t count) {
   const bool streams = out_bytes_ >= kStreamBytes;
   thread_local std::vector<Work> works;
   works.clear();
-  for (size_t i = 0; i < count; ++i) works.push_back(WorkOf(jobs[i]));
   lock.unlock();
+  // Nothing else happens to these keys, and plans stay as they are while jobs run.
+  for (size_t i = 0; i < count; ++i) works.push_back(WorkOf(jobs[i]));
   for (const Work& work : works) Run(work, 0, work.plan->length, streams);
   Acquire(lock);
   for (size_t i = 0; i < count; ++i) Finish(jobs[i]);
@@ -459,14 +472,18 @@ void Engine::Finish(const Job& job) {
     Made& made = made_[job.key];
     if (made.rounds++ == 0) changed_.push_back(job.key);
     if (job.moves) made.has_moved = !made.has_moved;
-    if (updates_ != nullptr) __atomic_fetch_add(updates_, 1, __ATOMIC_RELAXED);
+    ++made_rounds_;
   }
   rounds_.Finish(job, &ended_);
   if (--running_ == 0 && !is_leased_) stopped_.notify_all();
 }
 
-// Tells devices what has ended: once each.
+// Counts the rounds that were made, and tells devices what has ended: once each.
 void Engine::Deliver(Lock& lock) {
+  if (made_rounds_ > 0 && updates_ != nullptr) {
+    __atomic_fetch_add(updates_, made_rounds_, __ATOMIC_RELAXED);
+  }
+  made_rounds_ = 0;
   if (ended_.empty()) return;
   std::vector<std::pair<std::shared_ptr<Device>, Inbox::Word>> told;
   for (Ended& each : ended_) {
@@ -488,7 +505,7 @@ size_t Engine::Wait(Device& device, double slice_ms, double* ids, size_t room) {
   Inbox& inbox = device.inbox;
   inbox.BeginWait();
   while (!inbox.has_news()) {
-    if (has_work_) {
+    if (has_work()) {
       Help();
     } else if (!Linger(device)) {
       inbox.Park(slice_ms);
@@ -501,11 +518,10 @@ size_t Engine::Wait(Device& device, double slice_ms, double* ids, size_t room) {
 // Looks for news and for work; false when it is time to park.
 bool Engine::Linger(Device& device) {
   ++lingering_;
-  const bool is_due =
-      device.patience.Look([&] { return device.inbox.has_news() || has_work_.load(); });
+  const bool is_due = device.patience.Look([&] { return device.inbox.has_news() || has_work(); });
   --lingering_;
   // Once more: who brought work may have counted on this device.
-  return is_due || has_work_;
+  return is_due || has_work();
 }
 
 void Engine::Call(Rank rank) {

@@ -138,7 +138,9 @@ class Engine : public Worksite, public std::enable_shared_from_this<Engine> {
   using Lock = std::unique_lock<std::mutex>;
 
   Lock Enter();
+  bool has_work() const { return has_rounds_ || has_chunks_; }
   bool Linger(Device& device);
+  void WaitShortly(Device& device, size_t budget);
   void NoteWork();
   bool Admit(Device& device, const Order& order);
   Ticket* TicketOf(Device& device, const Order& order);
@@ -180,8 +182,11 @@ class Engine : public Worksite, public std::enable_shared_from_this<Engine> {
   std::vector<Ended> ended_;
   // Of the outs of all open tickets.
   size_t out_bytes_ = 0;
-  // Whether there is something to do for whoever comes by.
-  std::atomic<bool> has_work_{false};
+  // Since they were last counted.
+  int64_t made_rounds_ = 0;
+  // Whether there is something to do for whoever comes by: whole jobs, or chunks of large ones.
+  std::atomic<bool> has_rounds_{false};
+  std::atomic<bool> has_chunks_{false};
   // Devices that look for news, and would help.
   std::atomic<unsigned> lingering_{0};
 };

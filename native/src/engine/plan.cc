@@ -110,11 +110,6 @@ const double* HyperTable::Row(double count) const {
   return values.data() + static_cast<size_t>(row) * width;
 }
 
-size_t BytesOf(Dtype dtype) {
-  constexpr size_t kBytes[kDtypeCount] = {4, 8, 2, 2, 1, 1, 4, 8};
-  return kBytes[static_cast<size_t>(dtype)];
-}
-
 size_t TrafficOf(const Plan& plan, bool is_round, size_t inputs, size_t outs) {
   const size_t bytes = plan.length * BytesOf(plan.dtype);
   const size_t state = is_round ? 1 + plan.slots.size() : 1;

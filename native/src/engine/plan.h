@@ -49,7 +49,10 @@ struct Plan {
   double count = 0;
 };
 
-size_t BytesOf(Dtype dtype);
+inline size_t BytesOf(Dtype dtype) {
+  constexpr size_t kBytes[kDtypeCount] = {4, 8, 2, 2, 1, 1, 4, 8};
+  return kBytes[static_cast<size_t>(dtype)];
+}
 
 // One round, or one copy to outs, of a key.
 struct Work {

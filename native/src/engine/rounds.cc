@@ -8,9 +8,9 @@ namespace {
 
 // Whether two tensors of `bytes` bytes share some of them without being the same.
 bool Overlaps(const void* a, const void* b, size_t bytes) {
-  const uintptr_t x = reinterpret_cast<uintptr_t>(a);
-  const uintptr_t y = reinterpret_cast<uintptr_t>(b);
-  return x != y && (x < y ? y - x : x - y) < bytes;
+  const uintptr_t apart = reinterpret_cast<uintptr_t>(a) - reinterpret_cast<uintptr_t>(b);
+  // Distances from -(bytes - 1) to bytes - 1, without a branch.
+  return static_cast<bool>((apart != 0) & (apart + bytes - 1 < 2 * bytes - 1));
 }
 
 }  // namespace
@@ -19,7 +19,7 @@ Rounds::Rounds(Rank ranks, Consistency consistency, double staleness)
     : ranks_(ranks),
       consistency_(consistency),
       staleness_(staleness),
-      is_live_(ranks, false),
+      is_live_(ranks, 0),
       open_(ranks) {}
 
 Rounds::~Rounds() {
@@ -37,7 +37,7 @@ void Rounds::Grow(Rank ranks) {
   if (ranks <= ranks_) return;
   ranks_ = ranks;
   lanes_.assign(keys_.size() * ranks, nullptr);
-  is_live_.resize(ranks, false);
+  is_live_.resize(ranks, 0);
   open_.resize(ranks);
 }
 
@@ -91,8 +91,8 @@ void Rounds::DropPin(KeyId id, BufferId buffer, Rank rank) {
 }
 
 void Rounds::SetLive(const std::vector<Rank>& live) {
-  is_live_.assign(ranks_, false);
-  for (const Rank rank : live) is_live_[rank] = true;
+  is_live_.assign(ranks_, 0);
+  for (const Rank rank : live) is_live_[rank] = 1;
   live_count_ = static_cast<uint32_t>(live.size());
 }
 
@@ -130,11 +130,6 @@ void Rounds::Enqueue(Ticket* ticket) {
   }
 }
 
-Part* Rounds::Head(KeyId key, Rank rank) const {
-  const Part* const last = lanes_[size_t{key} * ranks_ + rank];
-  return last == nullptr ? nullptr : last->next;
-}
-
 // The part behind `part` in the lane that ends with `last`.
 Part* Rounds::Follower(const Part* part, const Part* last) {
   return part == last ? nullptr : part->next;
@@ -145,29 +140,18 @@ bool Rounds::Append(Part* part) {
   const Rank rank = part->ticket->rank;
   Part*& last = Last(part->key, rank);
   const bool is_first = last == nullptr;
-  ++keys_[part->key].parts;
+  Key& key = keys_[part->key];
+  ++key.parts;
   if (is_first) {
     part->next = part;
-    if (part->is_push && is_live_[rank]) ++keys_[part->key].pushing;
+    ++key.lanes;
+    if (part->is_push && is_live_[rank]) ++key.pushing;
   } else {
     part->next = last->next;
     last->next = part;
   }
   last = part;
   return is_first;
-}
-
-void Rounds::Pop(KeyId key, Rank rank) {
-  Part*& last = Last(key, rank);
-  Part* const head = last->next;
-  --keys_[key].parts;
-  if (head->is_push && is_live_[rank]) --keys_[key].pushing;
-  if (head == last) {
-    last = nullptr;
-    return;
-  }
-  last->next = head->next;
-  if (head->next->is_push && is_live_[rank]) ++keys_[key].pushing;
 }
 
 // Pulls see what the others have to have made. They need not wait for the pushes of their call on
@@ -303,7 +287,7 @@ bool Rounds::Take(KeyId id, Job* job, std::vector<Ended>* ended) {
   job->moves = false;
   job->inputs.clear();
   job->outs.clear();
-  const bool has_pulls = TakePulls(id, job);
+  const bool has_pulls = key.lanes > key.pushing && TakePulls(id, job);
   job->is_round = !has_pulls;
   if (has_pulls && job->outs.empty()) {
     EndTaken(id, ended);
@@ -373,15 +357,12 @@ Part* Rounds::TakeFused(Part* push, Rank rank, Job* job) {
 // Whether what is written piece by piece is not read again, and nothing is written twice.
 bool Rounds::IsSafe(const Job& job) const {
   const size_t bytes = keys_[job.key].bytes;
+  bool overlaps = false;
   for (size_t k = 0; k < job.outs.size(); ++k) {
-    for (const void* const input : job.inputs) {
-      if (Overlaps(job.outs[k], input, bytes)) return false;
-    }
-    for (size_t j = 0; j < k; ++j) {
-      if (Overlaps(job.outs[k], job.outs[j], bytes)) return false;
-    }
+    for (const void* const input : job.inputs) overlaps |= Overlaps(job.outs[k], input, bytes);
+    for (size_t j = 0; j < k; ++j) overlaps |= Overlaps(job.outs[k], job.outs[j], bytes);
   }
-  return true;
+  return !overlaps;
 }
 
 void Rounds::Finish(const Job& job, std::vector<Ended>* ended) {
@@ -395,13 +376,33 @@ void Rounds::Finish(const Job& job, std::vector<Ended>* ended) {
 
 void Rounds::EndTaken(KeyId key, std::vector<Ended>* ended) {
   for (Rank rank = 0; rank < ranks_; ++rank) {
-    for (Part* head = Head(key, rank); head != nullptr && head->is_taken; head = Head(key, rank)) {
-      Pop(key, rank);
-      if (head->is_push && consistency_ == Consistency::kSsp) ++keys_[key].clocks[rank];
-      if (head->is_view) Show(*head);
-      End(head, ended);
-    }
+    const Part* const head = Head(key, rank);
+    if (head != nullptr && head->is_taken) EndTaken(key, rank, ended);
   }
+}
+
+// Ends the parts at the head of a lane that were taken: there is one.
+void Rounds::EndTaken(KeyId id, Rank rank, std::vector<Ended>* ended) {
+  Key& key = keys_[id];
+  Part*& last = Last(id, rank);
+  Part* head = last->next;
+  if (head->is_push && is_live_[rank]) --key.pushing;
+  for (bool is_last = false; !is_last && head->is_taken;) {
+    Part* const part = head;
+    is_last = part == last;
+    head = part->next;
+    --key.parts;
+    if (part->is_push && consistency_ == Consistency::kSsp) ++key.clocks[rank];
+    if (part->is_view) Show(*part);
+    if (is_last) {
+      last = nullptr;
+      --key.lanes;
+    } else {
+      last->next = head;
+    }
+    End(part, ended);
+  }
+  if (last != nullptr && head->is_push && is_live_[rank]) ++key.pushing;
 }
 
 // Pins what the key is now.
@@ -438,7 +439,7 @@ void Rounds::Clear() {
     }
   }
   for (Key& key : keys_) {
-    key.parts = key.pushing = 0;
+    key.parts = key.lanes = key.pushing = 0;
     key.place = Place::kNowhere;
   }
   line_.clear();

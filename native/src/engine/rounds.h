@@ -191,7 +191,8 @@ class Rounds {
     double* clocks = nullptr;
     // In all lanes.
     uint32_t parts = 0;
-    // Live ranks whose oldest part is a push.
+    // Ranks with parts, and live ones whose oldest part is a push.
+    uint32_t lanes = 0;
     uint32_t pushing = 0;
     bool is_busy = false;
     Place place = Place::kNowhere;
@@ -212,10 +213,13 @@ class Rounds {
   };
 
   Part*& Last(KeyId key, Rank rank) { return lanes_[size_t{key} * ranks_ + rank]; }
-  Part* Head(KeyId key, Rank rank) const;
+  // The oldest part of the rank on the key, or null.
+  Part* Head(KeyId key, Rank rank) const {
+    const Part* const last = lanes_[size_t{key} * ranks_ + rank];
+    return last == nullptr ? nullptr : last->next;
+  }
   static Part* Follower(const Part* part, const Part* last);
   bool Append(Part* part);
-  void Pop(KeyId key, Rank rank);
   bool MayServe(const Part* head) const;
   bool MaySee(KeyId id, Rank rank, double clock) const;
   bool IsClosable(KeyId id) const;
@@ -229,6 +233,7 @@ class Rounds {
   Part* TakeFused(Part* push, Rank rank, Job* job);
   bool IsSafe(const Job& job) const;
   void EndTaken(KeyId key, std::vector<Ended>* ended);
+  void EndTaken(KeyId id, Rank rank, std::vector<Ended>* ended);
   void Show(const Part& part);
   int PlaceOf(const Key& key, BufferId buffer) const;
   uint32_t& PinsOf(KeyId key, int place, Rank rank);
@@ -238,7 +243,7 @@ class Rounds {
   Rank ranks_;
   const Consistency consistency_;
   const double staleness_;
-  std::vector<bool> is_live_;
+  std::vector<uint8_t> is_live_;
   uint32_t live_count_ = 0;
   std::vector<Key> keys_;
   // The newest part of each rank on each key; its follower is the oldest.
