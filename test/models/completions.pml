@@ -1,9 +1,10 @@
-/* How a device hears on its event loop of what has ended: the list of ended tickets and one bell for
- * as many as there are.
+/* How a device hears of what has ended, on its event loop or in a call that blocks: the list of ended
+ * tickets and one bell for as many as there are.
  *
- * Mirrors Engine (Submit, Deliver, TakeEnded, Detach) in native/src/engine/engine.cc; Attached and
- * Doorbell in native/src/engine_binding.cc; DirectPath (submit, look) in actors/direct-path.ts. What
- * is done under the engine's lock is one step.
+ * Mirrors Inbox (Add, Tell, Take, EndSubmit, BeginWait, EndWait, Silence) in native/src/engine/inbox.cc;
+ * Engine (Submit, Wait, Deliver, Detach) in native/src/engine/engine.cc; Attached and Doorbell in
+ * native/src/engine_handles.h; DirectPath (submit, look, wait) in actors/direct-path.ts. What is done
+ * under the inbox's lock is one step.
  *
  * Holds: every ticket is heard of, or its device has gone; the bell is not rung once it is released.
  */
@@ -12,7 +13,9 @@
 
 byte ended;
 byte heard;
-bool has_rung;
+/* It looks for itself, or was rung and has not looked; it stands in a wait. */
+bool looks;
+bool waits;
 bool is_attached = true;
 /* Guards `has_ring`, the function that a device rings by. */
 bool bell;
@@ -28,7 +31,7 @@ inline Deliver() {
     :: is_attached ->
       ended++;
       if
-      :: !has_rung -> has_rung = true; mine = true
+      :: !waits && !looks -> looks = true; mine = true
       :: else
       fi
     :: else
@@ -69,10 +72,10 @@ inline Look() {
 #if MUTANT == 1
     }
     /* Says that it has to be rung again only after it let go of the lock. */
-    has_rung = false;
+    looks = false;
     atomic {
 #else
-      has_rung = false;
+      looks = false;
 #endif
       heard = heard + count
     }
@@ -88,22 +91,35 @@ inline Look() {
 }
 
 /* One that leaves may do so at any time; else it hears of everything first. */
-proctype EventLoop(bool leaves) {
+proctype EventLoop(bool leaves, blocks) {
   byte count;
   bool has_submitted;
   do
   :: rings > 0 -> rings--; Look()
   :: !has_submitted ->
     has_submitted = true;
-    has_rung = true;
-    /* The lock is let go of while jobs run. */
-    atomic {
+    looks = true;
+    /* Jobs run in between. */
+    atomic { looks = ended > 0 }
+    if
+    :: blocks ->
+      waits = true;
+      /* Until something has ended, or the slice of time has. */
+      atomic {
+        count = (ended < ROOM -> ended : ROOM);
+        ended = ended - count;
+        waits = false;
+        looks = false;
+        heard = heard + count
+      }
+#if MUTANT != 4
       if
-      :: ended == 0 -> has_rung = false
+      :: count == ROOM -> Look()
       :: else
       fi
-    }
-    Look()
+#endif
+    :: else -> Look()
+    fi
   :: leaves || (heard == TICKETS && has_submitted) -> break
   od;
   is_attached = false;
@@ -114,14 +130,18 @@ proctype EventLoop(bool leaves) {
 }
 
 init {
-  bool leaves;
+  bool leaves, blocks;
   if
   :: leaves = true
   :: leaves = false
   fi;
+  if
+  :: blocks = true
+  :: blocks = false
+  fi;
   atomic {
     run Finisher();
     run Finisher();
-    run EventLoop(leaves)
+    run EventLoop(leaves, blocks)
   }
 }

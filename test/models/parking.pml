@@ -1,9 +1,10 @@
 /* A device that blocks until something has ended for it or the coordinator has a message: it looks
  * for a while, then parks on a condition variable.
  *
- * Mirrors Engine (Wait, Deliver, Call, TakeEnded) in native/src/engine/engine.cc and `waiting` in
- * actors/port-link.ts. What is done under the engine's lock is one step; the wait's slice of time is
- * left out, so that a lost wake-up shows as a deadlock.
+ * Mirrors Inbox (Add, Call, Tell, BeginWait, EndWait, Park) in native/src/engine/inbox.cc; Engine (Wait,
+ * Deliver, Call) in native/src/engine/engine.cc and `waiting` in actors/port-link.ts. What is done under
+ * the inbox's lock is one step; the wait's slice of time is left out, so that a lost wake-up shows as a
+ * deadlock.
  *
  * Holds: the device hears of every ticket and every message without the end of a slice.
  */
@@ -12,10 +13,9 @@
 
 byte ended;
 bool was_called;
-bool is_waiting;
+bool waits;
 /* The condition variable has a waiter. */
 bool is_parked;
-byte signal;
 /* Messages in the port. */
 byte port;
 
@@ -24,37 +24,44 @@ byte port;
 inline Notify() { is_parked = false }
 
 proctype Device() {
-  byte heard, read, before;
-  bool sleeps;
+  byte heard, read, count;
   do
   :: heard + read < TICKETS + MESSAGES ->
-    atomic {
-      sleeps = !HAS_NEWS;
-      if
-      :: sleeps -> is_waiting = true; before = signal
-      :: else -> was_called = false
-      fi
-    }
-    if
-    :: sleeps ->
-      do
-      :: signal != before -> break
-      :: break /* It has looked long enough. */
-      od;
+    waits = true;
+    do
+    :: HAS_NEWS -> break
+    :: break /* It has looked long enough. */
+    od;
 #if MUTANT == 1
-      /* Parks without a look at what came while it was looking. */
-      is_parked = true;
-      (!is_parked);
-#endif
-      do
-      :: atomic { HAS_NEWS -> is_waiting = false; was_called = false; break }
-      :: atomic { !HAS_NEWS -> is_parked = true }
-        (!is_parked)
-      od
+    /* Parks by what it saw before it had the lock. */
+    if
+    :: !HAS_NEWS -> is_parked = true; (!is_parked)
     :: else
     fi;
-    atomic { heard = heard + ended; ended = 0 }
-    atomic { read = read + port; port = 0 }
+#endif
+    do
+    :: atomic { HAS_NEWS -> break }
+    :: atomic { !HAS_NEWS -> is_parked = true }
+      (!is_parked)
+    od;
+    atomic {
+      count = ended;
+      ended = 0;
+      waits = false;
+#if MUTANT == 3
+      was_called = false /* Though it does not read the port now. */
+#else
+      if
+      :: count == 0 -> was_called = false
+      :: else
+      fi
+#endif
+    }
+    heard = heard + count;
+    if
+    :: count == 0 -> atomic { read = read + port; port = 0 }
+    :: else
+    fi
   :: else -> break
   od
 }
@@ -62,16 +69,14 @@ proctype Device() {
 /* Ends tickets: another device, or a thread of the pool. */
 proctype Finisher() {
   byte i;
-  bool parked;
+  bool wakes;
   for (i : 1 .. TICKETS) {
     atomic {
-      ended++;
-      parked = is_waiting && ended == 1
+      wakes = waits && !HAS_NEWS;
+      ended++
     }
     if
-    :: parked ->
-      signal++;
-      Notify()
+    :: wakes -> Notify()
     :: else
     fi
   }
@@ -83,15 +88,12 @@ proctype Coordinator() {
     port++;
 #if MUTANT == 2
     /* Tells of the message and only then says so under the lock. */
-    signal++;
     Notify();
     was_called = true
-#elif MUTANT == 3
-    was_called = true;
-    signal++
+#elif MUTANT == 4
+    was_called = true
 #else
     was_called = true;
-    signal++;
     Notify()
 #endif
   }
