@@ -7,7 +7,7 @@ import {
   type EngineDevice,
 } from '../native/engine.js';
 import { kernels } from '../native/kernels.js';
-import { statusCounter } from '../src/core/layout.js';
+import { statusCounter, statusWord } from '../src/core/layout.js';
 import { type CoordinatorOptions, type FromCoordinator, type Rank } from '../src/core/protocol.js';
 import type { BoundMessage } from './bindings.js';
 import { checkpointFiles } from './checkpoint-file.js';
@@ -161,7 +161,8 @@ function engineFor({
   status,
 }: CoordinatorOptions): Engine | undefined {
   const updates = new BigInt64Array(status, statusCounter.updates * 8, 1);
-  return createEngine(workers, { consistency, staleness }, updates);
+  const ended = new Int32Array(status, statusWord.ended * 4, 1);
+  return createEngine(workers, { consistency, staleness }, { updates, ended });
 }
 
 /** Has `onRing` called when the engine needs the coordinator. */

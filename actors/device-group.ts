@@ -75,7 +75,8 @@ export class DeviceGroup<Program> {
     this.#limit = new RestartLimit(options.restarts ?? { max: 0, withinMs: 0 });
     this.#coordinator = new CoordinatorSupervisor(options.coordinator, (reason) => {
       this.#coordinatorLoss = new KVStoreError('peer_dead', `the group's coordinator ${reason}`);
-      for (const thread of this.#threads) void thread.terminate();
+      // Their calls reject: what they still do about it has its time.
+      for (const thread of this.#threads) void thread.ended(endGraceMs);
     });
     this.done = this.#start();
     // The failure is in `events` too: whoever reads only those is not to be killed by it here.

@@ -4,6 +4,7 @@ import { InlineCoordinator } from './inline-coordinator.js';
 import type { Link } from './link.js';
 import { portLink, type CoordinatorAddress } from './port-link.js';
 import { Mailbox, type Done, type MailboxOptions } from './mailbox.js';
+import { StatusBlock } from './status.js';
 import { CoordinatorSupervisor } from './supervisor.js';
 
 /**
@@ -25,6 +26,8 @@ export interface Plane {
 /** What a plane tells its store; the mailbox says when. */
 export type PlaneOptions = Omit<MailboxOptions, 'onLost'>;
 
+const lost = (): KVStoreError =>
+  new KVStoreError('peer_dead', "the store's coordinator thread ended before it answered");
 const closed = (): KVStoreError =>
   new KVStoreError('closed', 'the store expected to be open, but it was closed');
 
@@ -38,7 +41,8 @@ export async function threadPlane(
     mailbox?.close(new KVStoreError('peer_dead', `the store's coordinator thread ${reason}`));
   });
   const address = await supervisor.connect(0);
-  mailbox = new Mailbox(portLink(address), { ...options, onLost: () => void supervisor.kill() });
+  address.port.once('close', () => supervisor.awaitExit());
+  mailbox = mailboxAt(address, { ...options, onLost: () => void supervisor.kill() });
   return planeOn(mailbox, () => supervisor.stop());
 }
 
@@ -55,7 +59,23 @@ export function sharedPlane(link: Link, options: PlaneOptions): Plane {
 
 /** The plane of a device thread, whose coordinator is at `address`. */
 export function portPlane(address: CoordinatorAddress, options: PlaneOptions): Plane {
-  return sharedPlane(portLink(address), options);
+  const mailbox = mailboxAt(address, options);
+  address.port.once('close', () => mailbox.close(lost()));
+  return planeOn(mailbox, async () => undefined);
+}
+
+/** A mailbox whose blocking calls end with the coordinator at `address`. */
+function mailboxAt(address: CoordinatorAddress, options: MailboxOptions): Mailbox {
+  const link = portLink(address);
+  const status = new StatusBlock(address.status);
+  const wait = (sliceMs: number): void => {
+    link.wait!(sliceMs);
+    if (!status.hasEnded) return;
+    link.wait!(0); // What it has answered before counts.
+    mailbox.close(lost());
+  };
+  const mailbox = new Mailbox(link.wait === undefined ? link : { ...link, wait }, options);
+  return mailbox;
 }
 
 function planeOn(mailbox: Mailbox, end: () => Promise<void>): Plane {

@@ -28,6 +28,17 @@ export class StatusBlock {
     Atomics.notify(this.#words, statusWord.posts);
   }
 
+  /** Whether the store's coordinator has ended, in good order or not. */
+  get hasEnded(): boolean {
+    return Atomics.load(this.#words, statusWord.ended) !== 0;
+  }
+
+  /** The coordinator has ended. Devices that block look now. */
+  end(): void {
+    Atomics.store(this.#words, statusWord.ended, 1);
+    this.addPost();
+  }
+
   publish({ size, liveCount, deadCount }: Devices, keys: number, bytes: number): void {
     Atomics.store(this.#words, statusWord.workers, size);
     Atomics.store(this.#words, statusWord.live, liveCount);

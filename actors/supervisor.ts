@@ -4,6 +4,7 @@ import type { CoordinatorOptions, Rank } from '../src/core/protocol.js';
 import type { CoordinatorControl } from './coordinator-host.js';
 import type { CoordinatorAddress } from './port-link.js';
 import { moving, remote } from './rpc.js';
+import { StatusBlock } from './status.js';
 import { Thread } from './thread.js';
 
 const answerGraceMs = 2000;
@@ -24,8 +25,17 @@ export class CoordinatorSupervisor {
     this.#control = remote<CoordinatorControl>(this.#thread.worker);
     this.#thread.keepProcess(false); // An app that forgets to close its store still exits.
     void this.#thread.exited.then((reason) => {
-      if (!this.#stopping) onLost(reason);
+      new StatusBlock(options.status).end();
+      if (!this.#stopping || this.#thread.hasFailed) onLost(reason);
     });
+  }
+
+  /**
+   * The coordinator's thread is ending: the process waits for its exit. A port of it closes first, and
+   * then nothing else may keep a process whose calls are open.
+   */
+  awaitExit(): void {
+    this.#thread.keepProcess(true);
   }
 
   /** How device `rank` talks to the coordinator. Rejects with `peer_dead`. */

@@ -9,6 +9,8 @@ export class Thread {
   readonly #name: string;
   #thrown: string | undefined;
   #keepers = 1;
+  #isTerminated = false;
+  #hasFailed = false;
 
   constructor(name: string, entry: URL, options: WorkerOptions) {
     this.#name = name;
@@ -17,7 +19,10 @@ export class Thread {
     this.worker.on('error', (error: unknown) => (this.#thrown = describe(error)));
     // Not `once` of node:events, which would reject with that error.
     this.exited = new Promise((resolve) => {
-      this.worker.on('exit', (code) => resolve(this.#thrown ?? `exited with code ${code}`));
+      this.worker.on('exit', (code) => {
+        this.#hasFailed = code !== 0 && !this.#isTerminated;
+        resolve(this.#thrown ?? `exited with code ${code}`);
+      });
     });
   }
 
@@ -40,8 +45,14 @@ export class Thread {
     return Promise.race([waiting, lost]).finally(() => this.keepProcess(false));
   }
 
+  /** Whether the thread has ended by an error, or as one, and not because of `terminate`. */
+  get hasFailed(): boolean {
+    return this.#hasFailed;
+  }
+
   /** Ends the thread and waits until it is gone. */
   async terminate(): Promise<void> {
+    this.#isTerminated = true;
     await this.worker.terminate();
     await this.exited;
   }

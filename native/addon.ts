@@ -84,6 +84,7 @@ export interface AddonEngine {
     staleness: number,
     cpu: Cpu,
     updates: BigInt64Array,
+    ended: Int32Array,
   ): OwnedEngine;
   number(engine: OwnedEngine): number;
   close(engine: OwnedEngine): void;

@@ -150,19 +150,24 @@ const { addon } = loadAddon();
 /** The rank under which a coordinator attaches: rung when a round needs it. */
 export const coordinatorRank = 2 ** 32 - 1;
 
-/**
- * An engine for `ranks` devices, or undefined where there is no addon. `updates` holds the counter of
- * new versions in its first element.
- */
+/** Where an engine tells everybody how it stands, each in the first element; shared memory. */
+export interface EngineStatus {
+  /** Counts new versions. */
+  readonly updates: BigInt64Array;
+  /** Not zero once the engine is closed, or its coordinator's thread has ended. */
+  readonly ended: Int32Array;
+}
+
+/** An engine for `ranks` devices, or undefined where there is no addon. */
 export function createEngine(
   ranks: number,
   { consistency, staleness }: Pace,
-  updates: BigInt64Array,
+  { updates, ended }: EngineStatus,
 ): Engine | undefined {
   if (addon === undefined) return undefined;
   const { engine: native, steps } = addon;
   const code = consistencyCodes[consistency];
-  const held = native.create(ranks, code, staleness, kernels.cpu, updates);
+  const held = native.create(ranks, code, staleness, kernels.cpu, updates, ended);
   const rules = new Map(steps.map((name, i) => [name, i]));
   return {
     number: native.number(held),

@@ -29,7 +29,7 @@ uint32_t IndexOf(Napi::Env env, const Napi::Value& value, double below) {
   return static_cast<uint32_t>(CountOf(env, value, below - 1));
 }
 
-// createEngine(ranks, consistency, staleness, cpu, updates: BigInt64Array)
+// createEngine(ranks, consistency, staleness, cpu, updates: BigInt64Array, ended: Int32Array)
 Napi::Value CreateEngine(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const uint32_t ranks = IndexOf(env, info[0], kMostRanks);
@@ -45,8 +45,12 @@ Napi::Value CreateEngine(const Napi::CallbackInfo& info) {
   if (kernels == nullptr) throw Napi::TypeError::New(env, "No kernels for " + name);
   const View updates = SharedViewOf(env, info[4]);
   Require(env, updates.type == napi_bigint64_array && updates.length > 0, "Expected a counter");
-  auto engine = std::make_shared<Engine>(ranks, consistency, NumberOf(env, info[2]), kernels,
-                                         static_cast<int64_t*>(updates.data));
+  const View ended = SharedViewOf(env, info[5]);
+  Require(env, ended.type == napi_int32_array && ended.length > 0, "Expected a word");
+  const engine::Status status = {.updates = static_cast<int64_t*>(updates.data),
+                                 .ended = static_cast<int32_t*>(ended.data)};
+  auto engine =
+      std::make_shared<Engine>(ranks, consistency, NumberOf(env, info[2]), kernels, status);
   return Hold(env, std::make_unique<Owned>(env, std::move(engine)));
 }
 

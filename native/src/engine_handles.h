@@ -62,7 +62,13 @@ class Doorbell {
     if (env == nullptr || function == nullptr) return;
     napi_value undefined;
     if (napi_get_undefined(env, &undefined) != napi_ok) return;
-    napi_call_function(env, undefined, function, 0, nullptr, nullptr);
+    const napi_status called = napi_call_function(env, undefined, function, 0, nullptr, nullptr);
+    if (called != napi_pending_exception) return;
+    // Left alone, Node makes a warning of it. Where the thread is being terminated nothing is done.
+    napi_value thrown;
+    if (napi_get_and_clear_last_exception(env, &thrown) == napi_ok) {
+      napi_fatal_exception(env, thrown);
+    }
   }
 
   napi_threadsafe_function function_ = nullptr;

@@ -196,10 +196,12 @@ void DetachWhileRung(const KernelTable& kernels) {
 void TestEngine(const KernelTable& kernels) {
   DetachWhileRung(kernels);
   int64_t updates = 0;
+  int32_t ended = 0;
   std::vector<std::vector<float>> stored;
   for (const size_t length : kKeyLengths) stored.emplace_back(length);
+  const engine::Status status = {.updates = &updates, .ended = &ended};
   const auto engine =
-      std::make_shared<Engine>(kRanks, engine::Consistency::kSync, 0, &kernels, &updates);
+      std::make_shared<Engine>(kRanks, engine::Consistency::kSync, 0, &kernels, status);
   for (KeyId key = 0; key < kKeys; ++key) {
     Plan plan;
     plan.access = Access::kAssign;
@@ -220,6 +222,7 @@ void TestEngine(const KernelTable& kernels) {
   is_over = true;
   coordinator.join();
   engine->Close();
+  CHECK(ended == 1);
   CHECK(__atomic_load_n(&updates, __ATOMIC_RELAXED) == int64_t{kRounds} * kKeys * 2);
 }
 

@@ -26,12 +26,12 @@
  *   | tensor 0 | tensor 1 | ...                   |
  *   +----------+----------+------- - - - ---------+
  *
- * Status block of a store, written by its coordinator alone, read by every device (Int32 words,
- * then BigInt64 words):
+ * Status block of a store, written by its coordinator (`ended` also by who has started it), read by
+ * every device (Int32 words, then BigInt64 words, then Int32 words):
  *
  *   0        4        8        12       16         24         32        36     40
  *   +--------+--------+--------+--------+----------+----------+---------+------+
- *   | live   | dead   | keys   | posts  | updates  | bytes    | workers |      |
+ *   | live   | dead   | keys   | posts  | updates  | bytes    | workers | ended|
  *   +--------+--------+--------+--------+----------+----------+---------+------+
  */
 
@@ -64,7 +64,7 @@ export function padToLine(bytes: number): number {
 export const statusBytes = 40;
 
 /** Int32 words of the status block. */
-export const statusWord = { live: 0, dead: 1, keys: 2, posts: 3, workers: 8 } as const;
+export const statusWord = { live: 0, dead: 1, keys: 2, posts: 3, workers: 8, ended: 9 } as const;
 
 /** BigInt64 words of the status block, counted in 8-byte words from its start. */
 export const statusCounter = { updates: 2, bytes: 3 } as const;

@@ -70,6 +70,7 @@ function view(): unknown {
 /** Mostly what fits each other: else nothing would get past the first check. */
 const likely = Array.from({ length: 8 }, (_, i) => new Float32Array(memory, i * 256, 8));
 const counters = Array.from({ length: 4 }, (_, i) => new BigInt64Array(memory, i * 64, 4));
+const ended = new Int32Array(memory, 1024, 1);
 const words = new Int32Array(memory, 2048, 32);
 const heads = new Float64Array(memory, 3072, 20);
 
@@ -161,7 +162,7 @@ function callEngine(): void {
   switch (name) {
     case 'create':
       if (random.chance(0.95))
-        args.splice(0, 5, few(), few(), few(), 'baseline', random.pick(counters));
+        args.splice(0, 6, few(), few(), few(), 'baseline', random.pick(counters), ended);
       put(engines, engine['create']!(...args));
       return;
     case 'attach': {

@@ -14,7 +14,7 @@ const shared = <T>(
 const floats = (length: number): Float32Array => new Float32Array(length);
 const ids = (...values: number[]): BigInt64Array => new BigInt64Array(values.map(BigInt));
 const owned = (engine: Addon['engine']) =>
-  engine.create(2, 0, 0, 'baseline', shared(BigInt64Array, 1));
+  engine.create(2, 0, 0, 'baseline', shared(BigInt64Array, 1), shared(Int32Array, 1));
 
 const wrong: Readonly<Record<string, Call>> = {
   'a sum of different lengths': ({ reduceSum }) => reduceSum([floats(3)], floats(4), 0),
@@ -58,11 +58,13 @@ const wrong: Readonly<Record<string, Call>> = {
     step(0, 6, [new Int32Array(1)], new Int32Array(1), [], new Float64Array(8), 0, ...nothing),
   'a shared view of unshared memory': () => addon!.externalBuffer(floats(1)),
   'an engine without devices': (_, engine) =>
-    engine.create(0, 0, 0, 'baseline', shared(BigInt64Array, 1)),
+    engine.create(0, 0, 0, 'baseline', shared(BigInt64Array, 1), shared(Int32Array, 1)),
   'an engine whose devices overflow': (_, engine) =>
-    engine.create(2 ** 32 - 1, 0, 0, 'baseline', shared(BigInt64Array, 1)),
+    engine.create(2 ** 32 - 1, 0, 0, 'baseline', shared(BigInt64Array, 1), shared(Int32Array, 1)),
   'a counter that may be detached': (_, engine) =>
-    engine.create(1, 0, 0, 'baseline', new BigInt64Array(1)),
+    engine.create(1, 0, 0, 'baseline', new BigInt64Array(1), shared(Int32Array, 1)),
+  'a word that may be detached': (_, engine) =>
+    engine.create(1, 0, 0, 'baseline', shared(BigInt64Array, 1), new Int32Array(1)),
   'no engine': (_, engine) => engine.recall({} as never),
   'a device for an engine': (_, engine) => {
     const device = engine.attach(engine.number(owned(engine)), 0, () => undefined);

@@ -68,11 +68,8 @@ void Acquire(std::unique_lock<std::mutex>& lock) {
 }  // namespace
 
 Engine::Engine(Rank ranks, Consistency consistency, double staleness, const KernelTable* kernels,
-               int64_t* updates)
-    : kernels_(kernels),
-      updates_(updates),
-      rounds_(ranks, consistency, staleness),
-      devices_(ranks) {}
+               Status status)
+    : kernels_(kernels), status_(status), rounds_(ranks, consistency, staleness), devices_(ranks) {}
 
 Rank Engine::ranks() {
   const Lock lock(mutex_);
@@ -131,10 +128,7 @@ void Engine::Recall(const std::function<void(const Ticket&)>& see,
                     const std::function<void(const Pin&)>& pinned,
                     const std::function<void(KeyId, const Made&)>& made) {
   Lock lock(mutex_);
-  is_leased_ = false;
-  while (running_ > 0) {
-    if (!RunChunk(lock)) stopped_.wait(lock);
-  }
+  Stop(lock);
   Deliver(lock);
   rounds_.ForEachOpen(see);
   rounds_.ForEachPin(pinned);
@@ -142,6 +136,15 @@ void Engine::Recall(const std::function<void(const Ticket&)>& see,
   out_bytes_ = 0;
   for (const KeyId key : changed_) made(key, std::exchange(made_[key], {}));
   changed_.clear();
+}
+
+// Has nothing begin, and waits for what is running. Another thread may lease the store meanwhile:
+// then that has ended before.
+void Engine::Stop(Lock& lock) {
+  is_leased_ = false;
+  while (running_ > 0 && !is_leased_) {
+    if (!RunChunk(lock)) stopped_.wait(lock);
+  }
 }
 
 void Engine::Close() {
@@ -152,6 +155,7 @@ void Engine::Close() {
     is_closed_ = true;
     ranks = devices_.size();
   }
+  if (status_.ended != nullptr) __atomic_store_n(status_.ended, 1, __ATOMIC_RELEASE);
   for (Rank rank = 0; rank < ranks; ++rank) Call(rank);
 }
 
@@ -164,12 +168,20 @@ std::shared_ptr<Device> Engine::Attach(Rank rank, std::function<void()> ring) {
 
 void Engine::Detach(Device& device) {
   {
-    const Lock lock(mutex_);
+    Lock lock(mutex_);
+    // Its memory may go with its thread, and the coordinator may not live to hold on to it.
+    if (HasOpen(device.rank)) Stop(lock);
     device.orders.Clear(&rounds_);
     std::shared_ptr<Device>& slot = SlotOf(device.rank);
     if (slot.get() == &device) slot.reset();
   }
   device.inbox.Silence();
+}
+
+bool Engine::HasOpen(Rank rank) const {
+  bool has_open = false;
+  rounds_.ForEachOpen([&](const Ticket& each) { has_open = has_open || each.rank == rank; });
+  return has_open;
 }
 
 size_t Engine::Submit(Device& device, const Order* orders, size_t count, size_t inline_bytes,
@@ -480,8 +492,8 @@ void Engine::Finish(const Job& job) {
 
 // Counts the rounds that were made, and tells devices what has ended: once each.
 void Engine::Deliver(Lock& lock) {
-  if (made_rounds_ > 0 && updates_ != nullptr) {
-    __atomic_fetch_add(updates_, made_rounds_, __ATOMIC_RELAXED);
+  if (made_rounds_ > 0 && status_.updates != nullptr) {
+    __atomic_fetch_add(status_.updates, made_rounds_, __ATOMIC_RELAXED);
   }
   made_rounds_ = 0;
   if (ended_.empty()) return;

@@ -66,6 +66,14 @@ struct Order {
   size_t count;
 };
 
+// Where an engine tells everybody how it stands; null: nobody looks.
+struct Status {
+  // Counts the versions that are made.
+  int64_t* updates = nullptr;
+  // Not zero once the engine is closed.
+  int32_t* ended = nullptr;
+};
+
 // Carries out plain pushes and pulls of one store while its coordinator leaves them to it: on the
 // thread of whoever comes last, or on the pool. Everything else is the coordinator's, which recalls
 // the store first.
@@ -74,9 +82,9 @@ class Engine : public Worksite, public std::enable_shared_from_this<Engine> {
   // No limit of the work that is done at once.
   static constexpr size_t kUnlimited = SIZE_MAX;
 
-  // `staleness`: see Rounds. `updates` counts the versions that are made; null: nobody counts.
+  // `staleness`: see Rounds.
   Engine(Rank ranks, Consistency consistency, double staleness, const KernelTable* kernels,
-         int64_t* updates);
+         Status status);
 
   // How many devices there is room for.
   Rank ranks();
@@ -106,7 +114,8 @@ class Engine : public Worksite, public std::enable_shared_from_this<Engine> {
   // The device's side, on its own thread. The coordinator attaches too: it is rung when a round
   // needs it, for want of hyper-parameters.
   std::shared_ptr<Device> Attach(Rank rank, std::function<void()> ring);
-  // After it, the device's `ring` is not called again.
+  // After it, the device's `ring` is not called again, and none of its memory is read or written:
+  // where requests of it are open, nothing goes on before the coordinator has taken them over.
   void Detach(Device& device);
   // Takes orders in, or refuses them from the first one on that is not plain or finds the store
   // recalled; returns how many were taken. Small work is done at once, until it has moved
@@ -142,6 +151,8 @@ class Engine : public Worksite, public std::enable_shared_from_this<Engine> {
   bool Linger(Device& device);
   void WaitShortly(Device& device, size_t budget);
   void NoteWork();
+  void Stop(Lock& lock);
+  bool HasOpen(Rank rank) const;
   bool Admit(Device& device, const Order& order);
   Ticket* TicketOf(Device& device, const Order& order);
   bool Release(const Device& device, const Order& order);
@@ -161,7 +172,7 @@ class Engine : public Worksite, public std::enable_shared_from_this<Engine> {
   }
 
   const KernelTable* const kernels_;
-  int64_t* const updates_;
+  const Status status_;
 
   std::mutex mutex_;
   Rounds rounds_;
