@@ -59,12 +59,12 @@ const ofLease = [
 /** What happens in some rounds alone, or once. */
 const seldom: Readonly<Record<string, number>> = {
   'configuring.Configuring.run': 1,
-  'update-rule.UpdateRule.change': 4,
+  'update-rule.UpdateRule.change': 3,
 };
-const often = 16;
+const often = 8;
 
 const timesOf = (at: string): number =>
-  seldom[at] ?? (/Collective|Inits|State|fs|create|Announcements/.test(at) ? 6 : often);
+  seldom[at] ?? (/Collective|Inits|State|fs|create|Announcements/.test(at) ? 4 : often);
 
 /** Every step, before and after what it does. */
 export const steps: readonly Step[] = [

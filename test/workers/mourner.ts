@@ -28,7 +28,7 @@ export interface Vigil {
 
 const keys = [0, 1];
 /** Elements of each key: a value that one thread handles, and one that several do. */
-const lengths = [12, 300_000];
+const lengths = [12, 120_000];
 const mostRounds = 100;
 const timeoutMs = 60_000;
 
