@@ -1,7 +1,16 @@
 import { defineWorker, KVStoreError, ones, tensor, zeros } from '../../src/index.js';
+import { dieBy } from '../helpers/deaths.js';
 
 export type How =
-  'throw' | 'throw words' | 'reject' | 'exit 0' | 'exit 3' | 'uncaught' | 'hang' | 'return';
+  | 'throw'
+  | 'throw words'
+  | 'reject'
+  | 'exit 0'
+  | 'exit 3'
+  | 'uncaught'
+  | 'heap'
+  | 'hang'
+  | 'return';
 
 interface Args {
   readonly how: How;
@@ -25,6 +34,8 @@ async function misbehave(how: How): Promise<void> {
         throw new RangeError('an uncaught fault');
       });
       return new Promise(() => undefined);
+    case 'heap':
+      return dieBy('heap');
     case 'hang':
       return new Promise(() => void setInterval(() => undefined, 1e6));
     case 'return':
