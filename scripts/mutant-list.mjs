@@ -93,8 +93,8 @@ export const mutants = [
   {
     name: 'recall that does not wait',
     file: engine,
-    find: '  while (running_ > 0) {\n    if (!RunChunk(lock)) stopped_.wait(lock);\n  }\n',
-    put: '',
+    find: '  while (running_ > 0 && !is_leased_) {\n    if (!RunChunk(lock)) stopped_.wait(lock);\n  }\n',
+    put: '  static_cast<void>(lock);\n',
     by: 'tests',
   },
   {

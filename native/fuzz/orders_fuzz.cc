@@ -33,8 +33,8 @@ constexpr size_t kBindings = 8;
 class Store {
  public:
   explicit Store(Consistency consistency)
-      : engine_(
-            std::make_shared<Engine>(kRanks, consistency, 1, KernelsFor(Cpu::kBaseline), nullptr)) {
+      : engine_(std::make_shared<Engine>(kRanks, consistency, 1, KernelsFor(Cpu::kBaseline),
+                                         engine::Status{})) {
     constexpr Access kAccess[kKeys] = {Access::kAssign, Access::kAssign, Access::kRead,
                                        Access::kNone, Access::kAssign};
     for (KeyId key = 0; key < kKeys; ++key) {

@@ -268,7 +268,7 @@ uint64_t RunDevices(bool is_async, bool is_disturbed, uint32_t batches, uint64_t
   for (KeyId key = 0; key < kKeys; ++key) stored.emplace_back(LengthOf(key));
   const auto engine =
       std::make_shared<Engine>(kRanks, is_async ? Consistency::kAsync : Consistency::kSync, 0,
-                               KernelsFor(Cpu::kBaseline), &updates);
+                               KernelsFor(Cpu::kBaseline), engine::Status{.updates = &updates});
   for (KeyId key = 0; key < kKeys; ++key) {
     Plan plan;
     plan.access = Access::kAssign;

@@ -33,9 +33,9 @@ nativeTest('the memory of a device that is gone is not read any more, whoever co
   const [gone, other] = [0, 1].map((rank) => attachDevice(engine.number, rank, () => undefined)!);
   const push = { heads: Float64Array.of(1, Infinity, 0, 1, 4), words: Int32Array.of(0, 1, 1, 0) };
   for (const device of [gone!, other!]) device.bind(1, floats().fill(1), 'float32');
-  t.is(gone!.submit(push, 1, Infinity), 1);
+  t.is(gone!.submit(push, 1, Infinity, false), 1);
   gone!.detach();
-  t.is(other!.submit(push, 1, Infinity), 0, 'the coordinator has to look first');
+  t.is(other!.submit(push, 1, Infinity, false), 0, 'the coordinator has to look first');
   t.is(counts.updates[0], 0n);
   const { tickets } = engine.recall();
   t.deepEqual(
@@ -43,7 +43,7 @@ nativeTest('the memory of a device that is gone is not read any more, whoever co
     [[0, 1]],
   );
   engine.lease([1], []);
-  t.is(other!.submit(push, 1, Infinity), 1);
+  t.is(other!.submit(push, 1, Infinity, false), 1);
   t.deepEqual([counts.updates[0], stored.data[0]], [1n, 1]);
   t.is(counts.ended[0], 0);
   engine.close();
@@ -72,7 +72,7 @@ nativeTest('what is thrown when a device hears is an uncaught exception', async 
      for (const rank of [0, 1]) {
        const device = attachDevice(engine.number, rank, () => { throw new Error('heard'); });
        device.bind(1, floats(), 'float32');
-       device.submit({ heads, words: Int32Array.of(0, 1, 1, 0) }, 1, Infinity);
+       device.submit({ heads, words: Int32Array.of(0, 1, 1, 0) }, 1, Infinity, false);
      }`,
   ]);
   t.is(stdout, 'heard\n', stderr);
