@@ -25,7 +25,7 @@ using engine::Rank;
 using engine::Ticket;
 
 constexpr Rank kRanks = 4;
-constexpr uint32_t kRounds = 200;
+constexpr uint32_t kRounds = 100;
 // Small ones, one of several chunks, one of no elements.
 constexpr size_t kKeyLengths[] = {1, 16, 1000, 0, 300'000};
 constexpr KeyId kKeys = sizeof(kKeyLengths) / sizeof(kKeyLengths[0]);
