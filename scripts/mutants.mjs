@@ -30,20 +30,27 @@ function filesBelow(folder, ending) {
     .map((file) => join(folder, file));
 }
 
+/** The text of `file` with a fault in it, or undefined where it has no place. */
+function faulty({ file, changes }) {
+  let text = readFileSync(join(source, 'engine', file), 'utf8');
+  for (const [find, put] of changes) {
+    if (text.split(find).length !== 2) return undefined;
+    text = text.replace(find, () => put);
+  }
+  return text;
+}
+
 /** The program of a mutant, or why there is none. */
-async function compile(folder, { name, file, find, put, by }) {
-  const text = readFileSync(join(source, 'engine', file), 'utf8');
-  if (text.split(find).length !== 2)
-    return { reason: `${file} has changed: the fault has no place` };
+async function compile(folder, mutant) {
+  const { name, file, by } = mutant;
+  const text = faulty(mutant);
+  if (text === undefined) return { reason: `${file} has changed: the fault has no place` };
   const place = join(folder, 'mutants', name.replaceAll(' ', '-'));
   // Headers are looked for beside the file that includes them: it has to be a copy too.
   cpSync(source, place, { recursive: true });
-  const faulty = join(place, 'engine', file);
-  writeFileSync(
-    faulty,
-    text.replace(find, () => put),
-  );
-  const changed = file.endsWith('.h') ? filesBelow(join(place, 'engine'), '.cc') : [faulty];
+  const copy = join(place, 'engine', file);
+  writeFileSync(copy, text);
+  const changed = file.endsWith('.h') ? filesBelow(join(place, 'engine'), '.cc') : [copy];
   const objects = ['engine', 'kernels', 'level_baseline', programs[by].target]
     .flatMap((target) => filesBelow(join(folder, 'build', 'CMakeFiles', `${target}.dir`), '.o'))
     .filter((object) => !changed.some((each) => object.endsWith(`/engine/${basename(each)}.o`)));

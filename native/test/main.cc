@@ -3,8 +3,8 @@
 #include "kernels.h"
 #include "suites.h"
 
-// The engine, and the kernels against plain loops at every level of this machine. Meant to run under
-// sanitizers.
+// The engine, and the kernels against plain loops at every level of this machine. Meant to run
+// under sanitizers.
 int main() {
   tensorkv::test::TestInbox();
   tensorkv::test::TestRounds();
