@@ -164,7 +164,8 @@ void RecallOften(Engine& engine, std::vector<std::unique_ptr<Worker>>& workers,
 
 // A device that goes while it is rung: Detach waits for the end of the ring.
 void DetachWhileRung(const KernelTable& kernels) {
-  const auto engine = std::make_shared<Engine>(1, engine::Consistency::kSync, 0, &kernels, nullptr);
+  const auto engine =
+      std::make_shared<Engine>(1, engine::Consistency::kSync, 0, &kernels, engine::Status{});
   float stored = 0;
   float value = 1;
   Plan plan;
