@@ -37,6 +37,7 @@ export async function openGroup(
   const coordinator: CoordinatorOptions = {
     workers,
     consistency,
+    staleness: 0,
     compression,
     onDeath: 'abort',
     memoryLimit: 2 ** 30,

@@ -114,7 +114,15 @@ export interface Step {
   readonly blocks: boolean;
 }
 
-export const types = ['local', 'device', 'dist_sync', 'dist_device_sync', 'dist_async'] as const;
+/** `dist_ssp` without slack: what comes of it is then the same in every interleaving. */
+export const types = [
+  'local',
+  'device',
+  'dist_sync',
+  'dist_device_sync',
+  'dist_async',
+  'dist_ssp',
+] as const;
 
 export interface Program {
   readonly type: (typeof types)[number];

@@ -85,6 +85,12 @@ export class ProgramRun {
     return this.#stores.length > 1 && this.#program.type === 'dist_async';
   }
 
+  /** Whether each push is applied by itself, by what is in force then. */
+  get #isOneByOne(): boolean {
+    const { type } = this.#program;
+    return this.#stores.length > 1 && (type === 'dist_async' || type === 'dist_ssp');
+  }
+
   /** Whether devices wait for each other's pushes. */
   get #isTogether(): boolean {
     return this.#stores.length > 1 && this.#program.type !== 'dist_async';
@@ -280,17 +286,17 @@ export class ProgramRun {
     if (isNew) for (const key of keys) this.#exists.add(key);
   }
 
-  /** Rank 0's setting counts. Pushes of an asynchronous group go by what is in force when they come. */
+  /** Rank 0's setting counts. Pushes that are applied one by one go by what is in force then. */
   async #changeRule({ picks, awaits }: Step): Promise<void> {
     const rule = rules[(picks[0]! * 6 + picks[1]!) % rules.length]!;
-    if (this.#isAsyncGroup) await this.#settle();
+    if (this.#isOneByOne) await this.#settle();
     const done = this.#setRule(rule);
-    if (this.#isAsyncGroup || (awaits && this.#stores.length === 1)) await done;
+    if (this.#isOneByOne || (awaits && this.#stores.length === 1)) await done;
   }
 
   #setRule(rule: Rule): Promise<unknown> {
-    // An asynchronous store refuses pushes that are to replace.
-    const isRefused = rule.kind === 'assign' && this.#isAsyncGroup;
+    // A store that applies them one by one refuses pushes that are to replace.
+    const isRefused = rule.kind === 'assign' && this.#isOneByOne;
     this.#rule = isRefused ? { kind: 'function' } : rule;
     if (rule.kind === 'optimizer') {
       return this.#watch(`set ${rule.spec.name}`, this.#leader.setOptimizer(rule.spec));
@@ -311,7 +317,7 @@ export class ProgramRun {
     } catch (error) {
       this.#note('hyper', codeOf(error));
     }
-    if (this.#isAsyncGroup) await this.#leader.flush();
+    if (this.#isOneByOne) await this.#leader.flush();
   }
 
   async #changeCompression(which: number): Promise<void> {
