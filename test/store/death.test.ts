@@ -14,7 +14,7 @@ async function groupWithKey(
   return [group, ...(group.stores as [KVStore, KVStore, KVStore])];
 }
 
-test('abort: a death ends the rounds it is missing from and leaves the stored tensor', async (t) => {
+test('D6: abort: a death ends the rounds it is missing from and leaves the stored tensor', async (t) => {
   const [group, a, b] = await groupWithKey(t, 'abort');
   const pushes = [a.push(0, ones(1)), b.pushpull(0, ones(1))];
   pushes.forEach(watch);
@@ -36,7 +36,7 @@ test('abort: a death ends the rounds it is missing from and leaves the stored te
   await rejects(t, later, { code: 'peer_dead', key: 0, rank: 2 });
 });
 
-test('abort: what a worker pushed before its death counts', async (t) => {
+test('D6: abort: what a worker pushed before its death counts', async (t) => {
   const [group, a, b, c] = await groupWithKey(t, 'abort');
   watch(c.push(0, tensor([100])));
   await group.drain();
@@ -45,7 +45,7 @@ test('abort: what a worker pushed before its death counts', async (t) => {
   t.is((await group.finish(b.pull(0))).data[0], 111);
 });
 
-test('continue: rounds go on with those who are left', async (t) => {
+test('D6: continue: rounds go on with those who are left', async (t) => {
   const [group, a, b] = await groupWithKey(t, 'continue');
   const pushes = [a.push(0, tensor([1])), b.push(0, tensor([10]))];
   pushes.forEach(watch);
@@ -101,7 +101,7 @@ test('the death of the worker whose updater runs fails that round', async (t) =>
   }
 });
 
-test('abort: a barrier ends for all when one can no longer come', async (t) => {
+test('D6: abort: a barrier ends for all when one can no longer come', async (t) => {
   const [group, a, b] = await groupWithKey(t, 'abort');
   const barrier = a.barrier();
   watch(barrier);
@@ -114,7 +114,7 @@ test('abort: a barrier ends for all when one can no longer come', async (t) => {
   await rejects(t, later, { code: 'peer_dead', rank: 2 });
 });
 
-test('continue: a barrier opens for those who are left', async (t) => {
+test('D6: continue: a barrier opens for those who are left', async (t) => {
   const [group, a, b] = await groupWithKey(t, 'continue');
   const barriers = [a.barrier(), b.barrier()];
   await group.drain();
