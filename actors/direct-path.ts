@@ -4,6 +4,7 @@ import type { Key } from '../src/core/keys.js';
 import { allocate } from '../src/core/memory.js';
 import {
   isRowSparse,
+  monotonicMs,
   type PinnedTensor,
   type Released,
   type Request,
@@ -37,6 +38,12 @@ interface KnownCall {
  */
 const inlineBytes = 2 ** 20;
 
+/**
+ * How long awaited calls that end at once may follow each other: they resolve in microtasks, which
+ * leave the event loop no turn.
+ */
+const mostTurnMs = 1;
+
 /** How tensors get the numbers that the engine and the coordinator know them by. */
 interface Bindings {
   bind(tensor: WireTensor): number;
@@ -61,6 +68,9 @@ export class DirectPath implements Direct {
   #heads = new Float64Array(16 * headLength);
   #words = new Int32Array(1024);
   #wordCount = 0;
+  /** When calls began to follow each other within the turn of the event loop that is not over. */
+  #turnMs: number | undefined;
+  #isClosed = false;
   readonly #ended = new Float64Array(256);
   #onEnded: (ids: Float64Array, count: number) => void = () => undefined;
 
@@ -85,13 +95,25 @@ export class DirectPath implements Direct {
     const orders = { heads: this.#heads, words: this.#words };
     const taken = blocks
       ? this.#device.submit(orders, count, Infinity, false)
-      : this.#device.submit(orders, count, inlineBytes, this.#lingers);
+      : this.#device.submit(orders, count, inlineBytes, this.#lingers && count === batch.length);
     for (const { id } of batch.slice(taken, count) as Request[]) {
       this.#fresh.delete(id);
       this.#viewing.delete(id);
     }
-    if (!blocks || taken < count) this.look(); // Else `wait` does.
+    if (blocks ? taken < count : !this.#isOverdue()) this.look(); // Else `wait` or the next turn does.
     return taken;
+  }
+
+  /** Whether the event loop has had no turn for long: what has ended is told after the next one. */
+  #isOverdue(): boolean {
+    const nowMs = monotonicMs();
+    if (this.#turnMs !== undefined) return nowMs > this.#turnMs + mostTurnMs;
+    this.#turnMs = nowMs;
+    setImmediate(() => {
+      this.#turnMs = undefined;
+      if (!this.#isClosed) this.look();
+    });
+    return false;
   }
 
   givenTo(id: number): Given | undefined {
@@ -145,6 +167,7 @@ export class DirectPath implements Direct {
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#device.detach();
   }
 
@@ -247,7 +270,8 @@ export class DirectPath implements Direct {
     }
     const fresh: TensorHandle[] = [];
     for (const group of message.pull) {
-      if (!this.#encodePart(this.#withOut(group, fresh), false)) return false;
+      const whole = this.#withOut(group, fresh);
+      if (whole === undefined || !this.#encodePart(whole, false)) return false;
     }
     if (fresh.length > 0) this.#fresh.set(message.id, fresh);
     return true;
@@ -266,14 +290,18 @@ export class DirectPath implements Direct {
     return true;
   }
 
-  /** A group that asks for a fresh tensor, with one. */
-  #withOut(group: WireGroup, fresh: TensorHandle[]): WireGroup {
+  /** A group that asks for a fresh tensor, with one; undefined where there is no room for it here. */
+  #withOut(group: WireGroup, fresh: TensorHandle[]): WireGroup | undefined {
     const stored = this.#keys.get(group.key);
     if (group.tensors.length > 0 || stored === undefined) return group;
     const { key, shape, dtype, device } = stored;
-    const out = { shape, dtype, device, data: allocate(dtype, sizeOf(shape)) };
-    fresh.push(out);
-    return { key, tensors: [out] };
+    try {
+      const out = { shape, dtype, device, data: allocate(dtype, sizeOf(shape)) };
+      fresh.push(out);
+      return { key, tensors: [out] };
+    } catch {
+      return undefined; // The coordinator says so, if it has none either.
+    }
   }
 
   #encodePart({ key, tensors }: WireGroup, isPush: boolean): boolean {

@@ -123,6 +123,8 @@ export class Mailbox {
       }
     } finally {
       this.#isBlocked = false;
+      // A call that waited for a place may have got it at last.
+      if (this.#outbox.length > 0) queueMicrotask(() => this.#flush());
       this.#keepAlive();
     }
     if (answer instanceof KVStoreError) throw answer;

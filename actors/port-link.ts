@@ -70,7 +70,8 @@ function waiting(
   const words = new Int32Array(status);
   return (sliceMs) => {
     if (direct !== undefined) {
-      if (!direct.wait(sliceMs)) readAll(port, hear);
+      const hasEnded = direct.wait(sliceMs);
+      if (!hasEnded || sliceMs === 0) readAll(port, hear);
       return;
     }
     const posts = Atomics.load(words, statusWord.posts);

@@ -77,7 +77,7 @@ class Store {
                            .words = exact.get(),
                            .count = words.size()};
       engine_->IsDisjoint(*devices_[rank], order);
-      const size_t taken = engine_->Submit(*devices_[rank], &order, 1, Engine::kUnlimited);
+      const size_t taken = engine_->Submit(*devices_[rank], &order, 1, Engine::kUnlimited, false);
       if (taken == 1 && !is_release) open[rank].insert(id);
       Take(rank, &open[rank]);
     }

@@ -167,8 +167,8 @@ class Worker {
   void Send(const std::vector<Order>& orders) {
     const size_t budget = Pick(4) == 0 ? 0 : Pick(2) == 0 ? size_t{1} << 20 : Engine::kUnlimited;
     for (size_t taken = 0; taken < orders.size();) {
-      const size_t more =
-          engine_.Submit(*device_, orders.data() + taken, orders.size() - taken, budget);
+      const size_t more = engine_.Submit(*device_, orders.data() + taken, orders.size() - taken,
+                                         budget, Pick(2) == 0);
       if (more == 0) std::this_thread::yield();
       taken += more;
     }

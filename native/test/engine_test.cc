@@ -116,7 +116,8 @@ class Worker {
                          .words = words.data(),
                          .count = words.size()};
     // Refused while the store is recalled.
-    while (engine_.Submit(*device_, &order, 1, inline_bytes) == 0) std::this_thread::yield();
+    while (engine_.Submit(*device_, &order, 1, inline_bytes, id > kRounds) == 0)
+      std::this_thread::yield();
   }
 
   void Look(std::vector<double>* open) {
@@ -185,10 +186,52 @@ void DetachWhileRung(const KernelTable& kernels) {
   const int32_t words[] = {0, 1, 0, 0};
   const Order order = {
       .id = 1, .deadline_ms = 0, .priority = 0, .is_disjoint = true, .words = words, .count = 4};
-  CHECK(engine->Submit(*device, &order, 1, 0) == 1);  // No bytes inline: the pool does it.
+  CHECK(engine->Submit(*device, &order, 1, 0, false) == 1);  // No bytes inline: the pool does it.
   while (!is_rung) std::this_thread::yield();
   engine->Detach(*device);
   is_gone = true;
+  engine->Close();
+}
+
+// A device that waits for another's push comes back after its slice, whatever else there is to do.
+void ReturnsFromBusyEngine(const KernelTable& kernels) {
+  const auto engine =
+      std::make_shared<Engine>(2, engine::Consistency::kSync, 0, &kernels, engine::Status{});
+  std::vector<float> stored(1 << 14);
+  Plan plan;
+  plan.access = Access::kAssign;
+  plan.length = stored.size();
+  plan.buffers[0] = stored.data();
+  engine->SetPlan(0, plan, 0, engine::kNoBuffer, 0);
+  engine->Lease({0, 1}, {});
+  std::vector<std::vector<float>> tensors(2, stored);
+  std::vector<std::shared_ptr<engine::Device>> devices;
+  for (Rank rank = 0; rank < 2; ++rank) {
+    devices.push_back(engine->Attach(rank, [] {}));
+    char* const data = reinterpret_cast<char*>(tensors[rank].data());
+    devices[rank]->bindings.push_back({data, stored.size(), Dtype::kFloat32});
+  }
+  const int32_t push[] = {0, 1, 0, 0};
+  const int32_t pull[] = {0, 0, 1, 0};
+  Order order = {
+      .id = 1, .deadline_ms = 0, .priority = 0, .is_disjoint = true, .words = push, .count = 4};
+  CHECK(engine->Submit(*devices[0], &order, 1, Engine::kUnlimited, false) == 1);
+  std::atomic<bool> is_over{false};
+  std::thread other([&] {
+    double ids[16];
+    Order each = order;
+    each.words = pull;
+    while (!is_over) {
+      each.id += 1;
+      engine->Submit(*devices[1], &each, 1, 0, false);
+      devices[1]->inbox.Take(ids, 16);
+    }
+  });
+  double ids[1];
+  for (int slice = 0; slice < 20; ++slice) CHECK(engine->Wait(*devices[0], 1, ids, 1) == 0);
+  is_over = true;
+  other.join();
+  for (const auto& device : devices) engine->Detach(*device);
   engine->Close();
 }
 
@@ -196,6 +239,7 @@ void DetachWhileRung(const KernelTable& kernels) {
 
 void TestEngine(const KernelTable& kernels) {
   DetachWhileRung(kernels);
+  ReturnsFromBusyEngine(kernels);
   int64_t updates = 0;
   int32_t ended = 0;
   std::vector<std::vector<float>> stored;

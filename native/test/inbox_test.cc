@@ -11,13 +11,13 @@ namespace {
 
 using engine::Ended;
 using engine::Inbox;
-using Word = Inbox::Word;
+using Signal = Inbox::Signal;
 
-constexpr double kSliceMs = 60'000;
+constexpr std::chrono::minutes kSlice{1};
 
 Ended EndedOf(double id) { return {.rank = 0, .id = id, .out_bytes = 0, .shown = {}}; }
 
-Word Add(Inbox& inbox, double id) {
+Signal Add(Inbox& inbox, double id) {
   Ended ended = EndedOf(id);
   return inbox.Add(ended);
 }
@@ -27,23 +27,23 @@ void RingsOnce() {
   int rings = 0;
   Inbox inbox([&] { ++rings; });
   double ids[2];
-  CHECK(Add(inbox, 1) == Word::kRing);
-  inbox.Tell(Word::kRing);
+  CHECK(Add(inbox, 1) == Signal::kRing);
+  inbox.Tell(Signal::kRing);
   CHECK(rings == 1);
-  CHECK(Add(inbox, 2) == Word::kNone);
+  CHECK(Add(inbox, 2) == Signal::kNone);
   CHECK(inbox.Take(ids, 2) == 2 && ids[0] == 1 && ids[1] == 2);
   CHECK(!inbox.has_ended());
   inbox.BeginSubmit();
-  CHECK(Add(inbox, 3) == Word::kNone);
+  CHECK(Add(inbox, 3) == Signal::kNone);
   inbox.EndSubmit();
-  CHECK(Add(inbox, 4) == Word::kNone);  // It has not looked yet.
+  CHECK(Add(inbox, 4) == Signal::kNone);  // It has not looked yet.
   CHECK(inbox.Take(ids, 1) == 1 && ids[0] == 3 && inbox.has_ended());
   CHECK(inbox.Take(ids, 2) == 1 && ids[0] == 4);
   inbox.BeginSubmit();
   inbox.EndSubmit();
-  CHECK(Add(inbox, 5) == Word::kRing);
+  CHECK(Add(inbox, 5) == Signal::kRing);
   inbox.Silence();
-  inbox.Tell(Word::kRing);
+  inbox.Tell(Signal::kRing);
   CHECK(rings == 1);
 }
 
@@ -52,7 +52,7 @@ void RemembersCalls() {
   Inbox inbox(nullptr);
   double ids[1];
   inbox.Call();
-  CHECK(Add(inbox, 1) == Word::kRing);
+  CHECK(Add(inbox, 1) == Signal::kRing);
   inbox.BeginWait();
   CHECK(inbox.EndWait(ids, 1) == 1 && inbox.has_news());
   inbox.BeginWait();
@@ -68,7 +68,7 @@ void WakesWhoIsParked() {
       if (calls) return inbox.Call();
       inbox.Tell(Add(inbox, 1));
     });
-    inbox.Park(kSliceMs);
+    inbox.Park(std::chrono::steady_clock::now() + kSlice);
     other.join();
     double ids[1];
     CHECK(inbox.has_news());

@@ -194,3 +194,32 @@ test('a call that went the direct way and failed lets go of its fresh tensors', 
   await rejects(t, pull, { code: 'timeout' });
   t.deepEqual(asked, [1]);
 });
+
+test('what gets a place as a blocking call ends is sent', async (t) => {
+  let tell: (ids: Float64Array, count: number) => void = () => undefined;
+  const direct = {
+    submit: (batch: readonly ToCoordinator[]) => {
+      if (batch[0]!.type !== 'updated') return batch.length;
+      tell(Float64Array.of(1), 1); // The blocking call has ended meanwhile.
+      return 0;
+    },
+    listen: (listener: typeof tell) => (tell = listener),
+    givenTo: () => undefined,
+  };
+  const handle = { shape: [0], dtype: 'float32', data: new Float32Array(0) } as never;
+  const update = { type: 'update', handle: 1, input: handle, stored: handle, key: 0 } as const;
+  let later: Promise<unknown> | undefined;
+  const link = Object.assign(new TestLink(), {
+    direct,
+    wait: () => {
+      later = mailbox.request(barrier()); // There is room for one: it gets no place yet.
+      link.answer({ ...update, update: 7 });
+    },
+  });
+  const mailbox = mailboxOn(link, { capacity: 1 });
+  t.is(mailbox.requestSync({ type: 'push', push: [] }).id, 1);
+  await posted();
+  tell(Float64Array.of(2), 1);
+  t.is(((await later) as { readonly id: number }).id, 2);
+  t.is(mailbox.inFlight, 0);
+});

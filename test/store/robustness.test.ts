@@ -76,6 +76,16 @@ test('S19: close does not wait for what has no place in the mailbox', async (t) 
   t.true((await Promise.allSettled(pushes)).every(({ status }) => status === 'fulfilled'));
 });
 
+test('S10: calls that are awaited one after the other leave the event loop its turns', async (t) => {
+  const kv = await createKVStore('local');
+  t.teardown(() => kv.close());
+  await kv.init(0, zeros(1));
+  let hadTurn = false;
+  setImmediate(() => (hadTurn = true));
+  for (let calls = 0; calls < 1_000_000 && !hadTurn; calls++) await kv.push(0, ones(1));
+  t.true(hadTurn);
+});
+
 test('a blocked caller does not take its coordinator for dead', async (t) => {
   const kv = await createKVStore('local', { timeoutMs: 500 });
   t.teardown(() => kv.close());

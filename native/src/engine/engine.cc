@@ -1,8 +1,7 @@
 #include "engine.h"
 
-#include <sched.h>
-
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 namespace tensorkv::engine {
@@ -56,11 +55,17 @@ class Reach {
   KeyId key_ = 0;
 };
 
+void Pause() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#endif
+}
+
 // Takes the lock, parking only if it has to.
 void Acquire(std::unique_lock<std::mutex>& lock) {
   for (int i = 0; i < kTries; ++i) {
     if (lock.try_lock()) return;
-    sched_yield();
+    Pause();
   }
   lock.lock();
 }
@@ -171,6 +176,7 @@ void Engine::Detach(Device& device) {
     Lock lock(mutex_);
     // Its memory may go with its thread, and the coordinator may not live to hold on to it.
     if (HasOpen(device.rank)) Stop(lock);
+    Deliver(lock);
     device.orders.Clear(&rounds_);
     std::shared_ptr<Device>& slot = SlotOf(device.rank);
     if (slot.get() == &device) slot.reset();
@@ -188,27 +194,28 @@ size_t Engine::Submit(Device& device, const Order* orders, size_t count, size_t 
                       bool lingers) {
   device.inbox.BeginSubmit();
   size_t taken = 0;
+  bool asks = false;
   {
     Lock lock = Enter();
-    while (taken < count && Admit(device, orders[taken])) ++taken;
-    if (taken > 0) Drain(lock, inline_bytes);
+    for (; taken < count && Admit(device, orders[taken]); ++taken) asks |= orders[taken].id != 0;
+    if (taken > 0) Drain(lock, {.bytes = inline_bytes, .inbox = &device.inbox});
   }
-  if (lingers && taken > 0) WaitShortly(device, inline_bytes);
+  if (lingers && asks) WaitShortly(device, inline_bytes);
   device.inbox.EndSubmit();
   return taken;
 }
 
-// Looks for what has ended, and helps once with rounds, as far as `budget` goes.
-void Engine::WaitShortly(Device& device, size_t budget) {
+// Looks for what has ended, and helps once with rounds, as far as `bytes` go.
+void Engine::WaitShortly(Device& device, size_t bytes) {
   const Inbox& inbox = device.inbox;
   const auto has_ended = [&] { return inbox.has_ended(); };
-  if (!has_ended()) device.patience.Look([&] { return has_ended() || has_rounds_.load(); });
+  device.patience.Look([&] { return has_ended() || has_rounds_.load(); });
   if (has_ended() || !has_rounds_) return;
   {
     Lock lock = Enter();
-    Drain(lock, budget);
+    Drain(lock, {.bytes = bytes, .inbox = &inbox});
   }
-  if (!has_ended()) device.patience.Look(has_ended);
+  device.patience.Look(has_ended);
 }
 
 // Takes one order in. False for one that the coordinator has to see.
@@ -341,11 +348,18 @@ bool Engine::IsDisjoint(const Ticket& ticket) const {
   return true;
 }
 
-// Works until nothing is left, or small jobs have moved `budget` bytes; the rest is the pool's.
-void Engine::Drain(Lock& lock, size_t budget) {
+bool Engine::Effort::IsOver() const {
+  return (inbox != nullptr && inbox->has_news()) ||
+         (until != Clock::time_point::max() && Clock::now() >= until);
+}
+
+// Works until nothing is left or the effort is over; the rest is the pool's.
+void Engine::Drain(Lock& lock, const Effort& effort) {
   thread_local std::vector<Job> jobs(kBatchJobs);
-  const bool helps = budget == kUnlimited;
-  for (;;) {
+  const bool helps = effort.bytes == kUnlimited;
+  size_t budget = effort.bytes;
+  bool is_over = false;
+  while (!is_over) {
     size_t count = 0;
     size_t bytes = 0;
     bool has_large = false;
@@ -378,10 +392,11 @@ void Engine::Drain(Lock& lock, size_t budget) {
       break;
     }
     Deliver(lock);
+    is_over = helps && effort.IsOver();
   }
   Deliver(lock);
   NoteWork();
-  if (is_leased_ && rounds_.has_ready() && budget == 0) {
+  if ((is_over && has_work()) || (budget == 0 && has_rounds_)) {
     lock.unlock();
     Pool::Get().Call(shared_from_this(), Pool::Get().size());
     Acquire(lock);
@@ -497,31 +512,33 @@ void Engine::Deliver(Lock& lock) {
   }
   made_rounds_ = 0;
   if (ended_.empty()) return;
-  std::vector<std::pair<std::shared_ptr<Device>, Inbox::Word>> told;
+  std::vector<std::pair<std::shared_ptr<Device>, Inbox::Signal>> told;
   for (Ended& each : ended_) {
     out_bytes_ -= each.out_bytes;
     const std::shared_ptr<Device>& device = SlotOf(each.rank);
     if (device == nullptr) continue;
-    const Inbox::Word word = device->inbox.Add(each);
-    if (word != Inbox::Word::kNone) told.emplace_back(device, word);
+    const Inbox::Signal signal = device->inbox.Add(each);
+    if (signal != Inbox::Signal::kNone) told.emplace_back(device, signal);
   }
   ended_.clear();
   if (told.empty()) return;
   lock.unlock();
-  for (const auto& [device, word] : told) device->inbox.Tell(word);
+  for (const auto& [device, signal] : told) device->inbox.Tell(signal);
   told.clear();
   Acquire(lock);
 }
 
 size_t Engine::Wait(Device& device, double slice_ms, double* ids, size_t room) {
   Inbox& inbox = device.inbox;
+  const std::chrono::duration<double, std::milli> slice(slice_ms);
+  const auto until = Clock::now() + std::chrono::ceil<Clock::duration>(slice);
   inbox.BeginWait();
-  while (!inbox.has_news()) {
+  while (!inbox.has_news() && Clock::now() < until) {
     if (has_work()) {
-      Help();
+      Lock lock = Enter();
+      Drain(lock, {.inbox = &inbox, .until = until});
     } else if (!Linger(device)) {
-      inbox.Park(slice_ms);
-      break;
+      inbox.Park(until);
     }
   }
   return inbox.EndWait(ids, room);
@@ -547,7 +564,7 @@ void Engine::Call(Rank rank) {
 
 void Engine::Help() {
   Lock lock = Enter();
-  Drain(lock, kUnlimited);
+  Drain(lock, {});
 }
 
 }  // namespace tensorkv::engine

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <list>
@@ -122,7 +123,7 @@ class Engine : public Worksite, public std::enable_shared_from_this<Engine> {
   // `inline_bytes`; the rest is the pool's. The device then looks for what has ended; if it
   // `lingers`, this waits some microseconds for that.
   size_t Submit(Device& device, const Order* orders, size_t count, size_t inline_bytes,
-                bool lingers = false);
+                bool lingers);
   // Whether the request of an order is disjoint, see Ticket.
   bool IsDisjoint(const Device& device, const Order& order);
   // Blocks, and helps, until something has ended for the device, it was called, or `slice_ms` have
@@ -145,11 +146,21 @@ class Engine : public Worksite, public std::enable_shared_from_this<Engine> {
     size_t done = 0;
   };
   using Lock = std::unique_lock<std::mutex>;
+  using Clock = std::chrono::steady_clock;
+
+  // How much a thread does. Without a limit of bytes it helps with large jobs too, until whoever it
+  // works for has news, or has to go.
+  struct Effort {
+    size_t bytes = kUnlimited;  // that small jobs move
+    const Inbox* inbox = nullptr;
+    Clock::time_point until = Clock::time_point::max();
+    bool IsOver() const;
+  };
 
   Lock Enter();
   bool has_work() const { return has_rounds_ || has_chunks_; }
   bool Linger(Device& device);
-  void WaitShortly(Device& device, size_t budget);
+  void WaitShortly(Device& device, size_t bytes);
   void NoteWork();
   void Stop(Lock& lock);
   bool HasOpen(Rank rank) const;
@@ -159,7 +170,7 @@ class Engine : public Worksite, public std::enable_shared_from_this<Engine> {
   bool Knows(const Device& device, KeyId key) const;
   bool Decode(const Device& device, const Order& order, Ticket* ticket) const;
   bool IsDisjoint(const Ticket& ticket) const;
-  void Drain(Lock& lock, size_t budget);
+  void Drain(Lock& lock, const Effort& effort);
   bool TakeNext(Job* job);
   Work WorkOf(const Job& job) const;
   void StartLarge(Job& job, size_t traffic);

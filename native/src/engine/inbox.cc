@@ -8,14 +8,14 @@ namespace tensorkv::engine {
 
 using Lock = std::lock_guard<std::mutex>;
 
-Inbox::Word Inbox::Add(Ended& ended) {
+Inbox::Signal Inbox::Add(Ended& ended) {
   const Lock lock(mutex_);
   ended_.push_back(ended.id);
   if (!ended.shown.empty()) shown_.emplace(ended.id, std::move(ended.shown));
   const bool had_news = has_news();
   has_ended_.store(true, std::memory_order_release);
-  if (waits_) return had_news ? Word::kNone : Word::kWake;
-  return std::exchange(looks_, true) ? Word::kNone : Word::kRing;
+  if (waits_) return had_news ? Signal::kNone : Signal::kWake;
+  return std::exchange(looks_, true) ? Signal::kNone : Signal::kRing;
 }
 
 void Inbox::Call() {
@@ -23,12 +23,12 @@ void Inbox::Call() {
     const Lock lock(mutex_);
     was_called_.store(true, std::memory_order_release);
   }
-  Tell(Word::kWake);
+  Tell(Signal::kWake);
 }
 
-void Inbox::Tell(Word word) {
-  if (word == Word::kWake) woken_.notify_one();
-  if (word != Word::kRing) return;
+void Inbox::Tell(Signal signal) {
+  if (signal == Signal::kWake) woken_.notify_one();
+  if (signal != Signal::kRing) return;
   const Lock lock(bell_);
   if (ring_) ring_();
 }
@@ -84,10 +84,9 @@ size_t Inbox::EndWait(double* ids, size_t room) {
   return Move(ids, room);
 }
 
-void Inbox::Park(double slice_ms) {
+void Inbox::Park(std::chrono::steady_clock::time_point until) {
   std::unique_lock lock(mutex_);
-  woken_.wait_for(lock, std::chrono::duration<double, std::milli>(slice_ms),
-                  [this] { return has_news(); });
+  woken_.wait_until(lock, until, [this] { return has_news(); });
 }
 
 }  // namespace tensorkv::engine

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <mutex>
@@ -16,16 +17,16 @@ namespace tensorkv::engine {
 class Inbox {
  public:
   // How a device is to be told, once no lock is held.
-  enum class Word : uint8_t { kNone, kWake, kRing };
+  enum class Signal : uint8_t { kNone, kWake, kRing };
 
   explicit Inbox(std::function<void()> ring) : ring_(std::move(ring)) {}
 
   // The engine's side, from any thread.
   // A ticket has ended.
-  Word Add(Ended& ended);
+  Signal Add(Ended& ended);
   // Ends the device's wait, now or the next one.
   void Call();
-  void Tell(Word word);
+  void Tell(Signal signal);
   // The ring is not called again.
   void Silence();
 
@@ -44,8 +45,8 @@ class Inbox {
   // Whether there is something to take; or that, or a call.
   bool has_ended() const { return has_ended_.load(std::memory_order_acquire); }
   bool has_news() const { return has_ended() || was_called_.load(std::memory_order_acquire); }
-  // Blocks until there is news, at most `slice_ms`.
-  void Park(double slice_ms);
+  // Blocks until there is news, or it is that late.
+  void Park(std::chrono::steady_clock::time_point until);
 
  private:
   size_t Move(double* ids, size_t room);

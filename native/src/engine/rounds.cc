@@ -10,7 +10,7 @@ namespace {
 bool Overlaps(const void* a, const void* b, size_t bytes) {
   const uintptr_t apart = reinterpret_cast<uintptr_t>(a) - reinterpret_cast<uintptr_t>(b);
   // Distances from -(bytes - 1) to bytes - 1, without a branch.
-  return static_cast<bool>((apart != 0) & (apart + bytes - 1 < 2 * bytes - 1));
+  return static_cast<bool>((apart != 0) & (bytes != 0) & (apart + bytes - 1 < 2 * bytes - 1));
 }
 
 }  // namespace
@@ -377,12 +377,12 @@ void Rounds::Finish(const Job& job, std::vector<Ended>* ended) {
 void Rounds::EndTaken(KeyId key, std::vector<Ended>* ended) {
   for (Rank rank = 0; rank < ranks_; ++rank) {
     const Part* const head = Head(key, rank);
-    if (head != nullptr && head->is_taken) EndTaken(key, rank, ended);
+    if (head != nullptr && head->is_taken) EndLane(key, rank, ended);
   }
 }
 
 // Ends the parts at the head of a lane that were taken: there is one.
-void Rounds::EndTaken(KeyId id, Rank rank, std::vector<Ended>* ended) {
+void Rounds::EndLane(KeyId id, Rank rank, std::vector<Ended>* ended) {
   Key& key = keys_[id];
   Part*& last = Last(id, rank);
   Part* head = last->next;

@@ -172,7 +172,7 @@ class Rounds {
   // Ends what `Take` gave. Adds the tickets that have ended with it.
   void Finish(const Job& job, std::vector<Ended>* ended);
 
-  // Calls see(ticket) for each open ticket, those of a rank in order. Only while no job is taken.
+  // Calls see(ticket) for each open ticket, those of a rank in order.
   template <typename See>
   void ForEachOpen(See see) const {
     for (const Queue& open : open_) {
@@ -233,7 +233,7 @@ class Rounds {
   Part* TakeFused(Part* push, Rank rank, Job* job);
   bool IsSafe(const Job& job) const;
   void EndTaken(KeyId key, std::vector<Ended>* ended);
-  void EndTaken(KeyId id, Rank rank, std::vector<Ended>* ended);
+  void EndLane(KeyId id, Rank rank, std::vector<Ended>* ended);
   void Show(const Part& part);
   int PlaceOf(const Key& key, BufferId buffer) const;
   uint32_t& PinsOf(KeyId key, int place, Rank rank);
