@@ -49,6 +49,7 @@ export class Coordinator implements Actor<ToCoordinator> {
   readonly #budget: MemoryBudget;
   readonly #pins: Pins;
   readonly #lease: EngineLease | undefined;
+  #isReceiving = false;
 
   constructor(options: CoordinatorOptions, host: CoordinatorHost) {
     this.#host = host;
@@ -124,10 +125,12 @@ export class Coordinator implements Actor<ToCoordinator> {
     this.#takeBack();
     // Without priorities everything goes on at once; with them all of the batch must be known first.
     const gathers = batch.some((message) => 'priority' in message);
+    this.#isReceiving = true;
     for (const message of batch) {
       this.#handle(from, message);
       if (!gathers) this.#rounds.resume();
     }
+    this.#isReceiving = false;
     this.#goOn();
   }
 
@@ -307,6 +310,7 @@ export class Coordinator implements Actor<ToCoordinator> {
   }
 
   #goOn(): void {
+    if (this.#isReceiving) return; // The store is not leased before the whole batch is known.
     do this.#rounds.resume();
     while (this.#runStateCalls());
     const trimmed = this.#updates.trim();

@@ -59,10 +59,10 @@ export interface Bench {
   readonly question: string;
   readonly sizes: Readonly<Record<SizeName, readonly number[]>>;
   /**
-   * Time of one sample in milliseconds, where a full one has to be longer: threads that were idle
-   * stand on one core until the scheduler looks again.
+   * Where a full measurement has to be longer than usual: threads that were idle stand on one core until
+   * the scheduler looks again, and code on several threads takes longer to become hot.
    */
-  readonly sampleMs?: number;
+  readonly effort?: Partial<Pick<Effort, 'sampleMs' | 'warmUpMs'>>;
   /** What the bench varies when it is not asked to vary anything else. */
   readonly series?: Readonly<Record<SizeName, readonly Partial<BenchOptions>[]>>;
   setup(size: number, options: BenchOptions): Prepared | Promise<Prepared>;
@@ -143,8 +143,8 @@ export async function measure(
   const prepared = await bench.setup(size, options);
   try {
     await verify(bench, size, prepared);
-    const sampleMs = effort.sampleMs > 0 ? (bench.sampleMs ?? effort.sampleMs) : 0;
-    const samples = await sample(prepared, { ...effort, sampleMs });
+    const isFull = effort.sampleMs > 0;
+    const samples = await sample(prepared, isFull ? { ...effort, ...bench.effort } : effort);
     return summarise(bench, size, prepared, samples);
   } finally {
     await prepared.close?.();

@@ -11,7 +11,7 @@ const elementsOfKey = 64;
 export const bench: Bench = {
   name: 'many-keys',
   question: 'How long does a step over many small keys take, as one list?',
-  sampleMs: 100,
+  effort: { sampleMs: 100, warmUpMs: 2000 },
   sizes: { smoke: [50], full: [1000] },
   sizeFor: ({ keys }) => keys,
   async setup(keys, { devices, floats = elementsOfKey }) {

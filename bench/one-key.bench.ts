@@ -10,7 +10,7 @@ import { storeSteps } from './step/store.js';
 export const bench: Bench = {
   name: 'one-key',
   question: 'How long does a step over one small key take, when every device waits for the others?',
-  sampleMs: 100,
+  effort: { sampleMs: 100, warmUpMs: 2000 },
   sizes: { smoke: [1024], full: [1024] },
   sizeFor: ({ bytes }) => (bytes === undefined ? undefined : Math.ceil(bytes / 4)),
   async setup(length, { devices, outside }) {

@@ -7,7 +7,7 @@ import { prepareHeadline } from './step/headline.js';
 export const bench: Bench = {
   name: 'resnet50-step',
   question: 'How long does a step over the parameters of ResNet-50 take, without the network?',
-  sampleMs: 100,
+  effort: { sampleMs: 100, warmUpMs: 2000 },
   // Channels of the first layer.
   sizes: { smoke: [4], full: [64] },
   setup(channels, options) {

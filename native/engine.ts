@@ -168,7 +168,6 @@ export function createEngine(
   const { engine: native, steps } = addon;
   const code = consistencyCodes[consistency];
   const held = native.create(ranks, code, staleness, kernels.cpu, updates, ended);
-  const status = [updates, ended]; // The engine writes there until it is closed.
   const rules = new Map(steps.map((name, i) => [name, i]));
   return {
     number: native.number(held),
@@ -190,10 +189,7 @@ export function createEngine(
     lease: (live, pins) => native.lease(held, live, Int32Array.from(pins)),
     recall: () => native.recall(held),
     call: (rank) => native.callDevice(held, rank),
-    close() {
-      native.close(held);
-      status.length = 0;
-    },
+    close: () => native.close(held),
   };
 }
 

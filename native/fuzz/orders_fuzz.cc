@@ -88,7 +88,10 @@ class Store {
           CHECK(pin.key < kKeys && pin.rank < kRanks && pin.count > 0);
         },
         [](KeyId key, const engine::Made& made) { CHECK(key < kKeys && made.rounds > 0); });
-    for (const auto& left : open) CHECK(left.empty());
+    for (Rank rank = 0; rank < kRanks; ++rank) {
+      Take(rank, &open[rank]);  // What the pool has ended.
+      CHECK(open[rank].empty());
+    }
   }
 
  private:

@@ -51,7 +51,10 @@ Napi::Value CreateEngine(const Napi::CallbackInfo& info) {
                                  .ended = static_cast<int32_t*>(ended.data)};
   auto engine =
       std::make_shared<Engine>(ranks, consistency, NumberOf(env, info[2]), kernels, status);
-  return Hold(env, std::make_unique<Owned>(env, std::move(engine)));
+  const Napi::Array arrays = Napi::Array::New(env);
+  arrays.Set(0u, info[4]);
+  arrays.Set(1u, info[5]);
+  return Hold(env, std::make_unique<Owned>(env, std::move(engine), arrays));
 }
 
 // engineNumber(engine)

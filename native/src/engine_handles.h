@@ -116,8 +116,12 @@ class Attached {
 // the stored tensors are that thread's.
 class Owned {
  public:
-  Owned(Napi::Env env, std::shared_ptr<Engine> engine)
-      : env_(env), engine_(std::move(engine)), number_(Registry::Get().Add(engine_)) {
+  // `status`: the arrays where the engine says how it stands, up to its end.
+  Owned(Napi::Env env, std::shared_ptr<Engine> engine, Napi::Object status)
+      : env_(env),
+        status_(Napi::Persistent(status)),
+        engine_(std::move(engine)),
+        number_(Registry::Get().Add(engine_)) {
     napi_add_env_cleanup_hook(env_, OnEnd, this);
   }
   Owned(const Owned&) = delete;
@@ -141,6 +145,7 @@ class Owned {
   }
 
   const Napi::Env env_;
+  const Napi::ObjectReference status_;
   const std::shared_ptr<Engine> engine_;
   const uint32_t number_;
   bool is_closed_ = false;

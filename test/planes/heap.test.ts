@@ -4,7 +4,7 @@ import { runNode } from '../native/child.js';
 import type { Held } from './heap-child.js';
 
 /** Code that gets hot takes room for some thousands of steps: those of the reference are quick. */
-const stepsOf = { engine: 20_000, reference: 40_000 } as const;
+const stepsOf = { engine: 10_000, reference: 40_000 } as const;
 const limitMs = 600_000;
 /** Of a window of steps: what grows does so in each, by at least this many bytes a step. */
 const bytesPerStep = 16;

@@ -1,5 +1,6 @@
 import test from 'ava';
-import { ones, type KVStore } from '../../src/index.js';
+import { ones, optim, type KVStore } from '../../src/index.js';
+import { openGroup } from '../helpers/groups.js';
 import { InlineGroup } from '../helpers/inline-group.js';
 import { runChild } from '../helpers/workers.js';
 
@@ -56,6 +57,28 @@ test('a view that a worker asked for and did not live to see holds nothing', asy
   await group.finish(Promise.all([a, next].map((kv) => kv.push(0, ones(10)))));
   t.is(a.stats().storeBytes, 40);
 });
+
+for (const side of ['engine', 'reference'] as const) {
+  test(`a worker leaves while another holds a view, and pushes: ${side}`, async (t) => {
+    const group = await openGroup(side, { type: 'dist_async', workers: 2, timeoutMs: 10_000 });
+    const [a, b] = group.stores as [KVStore, KVStore];
+    await Promise.all([a, b].map((kv) => kv.init(0, ones(10))));
+    await a.setOptimizer(optim.sgd({ lr: 1 }));
+    const first = await a.pull(0, { view: true });
+    await a.push(0, ones(10)); // Goes to the key's other buffer.
+    const second = await a.pull(0, { view: true });
+    first.release();
+    await b.close();
+    await a.push(0, ones(10));
+    await a.flush();
+    t.deepEqual([second.data[0], second.version], [0, 1]);
+    second.release();
+    await a.push(0, ones(10));
+    await t.throwsAsync(a.pull(1), { code: 'unknown_key' }); // Asks the coordinator.
+    t.is((await a.pull(0)).data[0], -2);
+    await group.close();
+  });
+}
 
 test('views that nobody holds are released', async (t) => {
   const { code, stdout, stderr } = await runChild(`

@@ -21,6 +21,9 @@ constexpr size_t kBatchBytes = size_t{256} << 10;
 // Outs of this size together do not fit into the caches.
 constexpr size_t kStreamBytes = size_t{16} << 20;
 
+// How long a call that blocks does what there is to do before it looks at what it waits for.
+constexpr std::chrono::milliseconds kMostDrain{50};
+
 // Tries to get the lock before a thread parks for it: it is never held for long.
 constexpr int kTries = 64;
 
@@ -198,7 +201,7 @@ size_t Engine::Submit(Device& device, const Order* orders, size_t count, size_t 
   {
     Lock lock = Enter();
     for (; taken < count && Admit(device, orders[taken]); ++taken) asks |= orders[taken].id != 0;
-    if (taken > 0) Drain(lock, {.bytes = inline_bytes, .inbox = &device.inbox});
+    if (taken > 0) Drain(lock, {.bytes = inline_bytes, .until = Clock::now() + kMostDrain});
   }
   if (lingers && asks) WaitShortly(device, inline_bytes);
   device.inbox.EndSubmit();
@@ -213,7 +216,7 @@ void Engine::WaitShortly(Device& device, size_t bytes) {
   if (has_ended() || !has_rounds_) return;
   {
     Lock lock = Enter();
-    Drain(lock, {.bytes = bytes, .inbox = &inbox});
+    Drain(lock, {.bytes = bytes});
   }
   device.patience.Look(has_ended);
 }
