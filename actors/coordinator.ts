@@ -9,7 +9,7 @@ import { Configuring, isSetting } from './configuring.js';
 import type { CoordinatorHost } from './coordinator-needs.js';
 import { EngineLease } from './engine-lease.js';
 import type { Entry, EntryTicket } from './entry.js';
-import { Inits } from './inits.js';
+import { Inits, type InitsContext } from './inits.js';
 import { KeyTable } from './key-table.js';
 import { Members } from './members.js';
 import { OpenTickets } from './open-tickets.js';
@@ -110,15 +110,12 @@ export class Coordinator implements Actor<ToCoordinator> {
   }
 
   #newInits(): Inits {
-    return new Inits({
-      keys: this.#keys,
-      collective: this.#collective,
-      added: (entries) => {
-        this.#lease?.touch(entries);
-        this.#announce.keys(entries);
-      },
-      pull: (ticket, groups) => this.#submit(ticket, [], groups),
-    });
+    const added = (entries: readonly Entry[]): void => {
+      this.#lease?.touch(entries);
+      this.#announce.keys(entries);
+    };
+    const pull: InitsContext['pull'] = (ticket, groups) => this.#submit(ticket, [], groups);
+    return new Inits({ keys: this.#keys, collective: this.#collective, added, pull });
   }
 
   receive(from: Rank, batch: readonly ToCoordinator[]): void {
@@ -316,7 +313,7 @@ export class Coordinator implements Actor<ToCoordinator> {
     const trimmed = this.#updates.trim();
     this.#lease?.touch(trimmed);
     if (this.#stateQueue.isEmpty) this.#lease?.grant();
-    this.#publish();
+    this.#status.publish(this.#members, this.#keys.size, this.#budget.usedBytes);
   }
 
   /** The engine needs something of the coordinator before it can go on. */
@@ -341,9 +338,5 @@ export class Coordinator implements Actor<ToCoordinator> {
       }
     }
     return due.length > 0;
-  }
-
-  #publish(): void {
-    this.#status.publish(this.#members, this.#keys.size, this.#budget.usedBytes);
   }
 }
