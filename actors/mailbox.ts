@@ -86,8 +86,9 @@ export class Mailbox {
   }
 
   /**
-   * Sends a request, whose `body` becomes part of the message, and resolves with its answer. Rejects with the coordinator's failure,
-   * `queue_full` when there was no place in time, or what the mailbox was closed with.
+   * Sends a request, whose `body` becomes the message, and resolves with its answer. Rejects with the
+   * coordinator's failure, `queue_full` when there was no place in time, or what the mailbox was
+   * closed with.
    */
   request(body: RequestBody): Promise<Done> {
     if (this.#closed) return Promise.reject(this.#closed);
@@ -124,7 +125,7 @@ export class Mailbox {
     } finally {
       this.#isBlocked = false;
       // A call that waited for a place may have got it at last.
-      if (this.#outbox.length > 0) queueMicrotask(() => this.#flush());
+      if (this.#outbox.length > 0) this.#flushSoon();
       this.#keepAlive();
     }
     if (answer instanceof KVStoreError) throw answer;
@@ -174,6 +175,10 @@ export class Mailbox {
   #post(message: ToCoordinator): void {
     this.#outbox.push(message);
     if (this.#outbox.length > 1 || this.#isBlocked) return;
+    this.#flushSoon();
+  }
+
+  #flushSoon(): void {
     queueMicrotask(() => this.#flush());
   }
 
