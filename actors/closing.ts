@@ -14,7 +14,9 @@ import type { Members } from './members.js';
  *   pushes there that were applied, or refused by the updater. Push number c ends once every live rank has made its
  *   push number c - staleness (that one has ended, or is next in its lane). A pull behind push number c
  *   waits until every live clock is at c - staleness, so that it sees these pushes of everyone. With
- *   staleness 0 the pushes number c of all end together, in ascending order of ranks: lock-step.
+ *   staleness 0 the pushes number c of all end together, in ascending order of ranks: lock-step. Only
+ *   a list that the rule updates as a whole (`spansCall`) may come later than higher ranks at a key,
+ *   when it still waits for others of its keys.
  */
 export class Closing {
   readonly #members: Members;

@@ -131,8 +131,7 @@ export class ProgramRun {
       default: {
         const keys = step.keys.filter((key) => this.#owns(device, key));
         if (keys.length === 0) return undefined;
-        const isBoth = step.operation === 'pushpull' || step.operation === 'inPlace';
-        if (this.#isTogether && isBoth && keys.length > 1) return this.#together(keys, step);
+        if (keys.length > 1 && this.#needsAll(step)) return this.#together(keys, step);
         return this.#issue(device, this.#materials.call(device, keys, step), step);
       }
     }
@@ -151,7 +150,19 @@ export class ProgramRun {
     if ((awaits || blocks) && !this.#isTogether) await ended;
   }
 
-  /** A list is pushed and pulled by all: in lists of several orders they would wait for ever. */
+  /**
+   * Whether all devices have to make the same call on a list: where it pushes and pulls, since lists of
+   * several orders would wait for ever; and where pushes are applied one by one but lists as a whole,
+   * since which of two devices is first at a key would hang on when they come to the other keys.
+   */
+  #needsAll({ operation }: Step): boolean {
+    if (!this.#isTogether || operation === 'pull' || operation === 'view') return false;
+    if (operation !== 'push') return true;
+    const rule = this.#rule;
+    if (!this.#isOneByOne || rule.kind !== 'optimizer') return false;
+    return rule.spec.options.clipGlobalNorm !== undefined;
+  }
+
   async #together(keys: readonly number[], step: Step): Promise<void> {
     await this.#settle();
     for (const device of this.#stores.keys()) {
