@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import * as nodeFs from 'node:fs';
 import { dirname } from 'node:path';
 import { describe, KVStoreError, show } from '../src/core/errors.js';
@@ -13,13 +13,14 @@ import {
   type TensorEntry,
   type TensorSpec,
 } from '../src/core/safetensors.js';
+import { removeStale, temporaryPath, type Folder } from './temporary-files.js';
 
 /** The calls of `node:fs` that checkpoints are made of; tests fail them one by one. */
 export type FileSystem = Pick<
   typeof nodeFs,
   'openSync' | 'closeSync' | 'fstatSync' | 'fsyncSync' | 'readSync' | 'renameSync' | 'writeSync'
 > &
-  Pick<typeof nodeFs, 'rmSync'>;
+  Folder;
 
 /** A tensor to be written, with its bytes. */
 export interface StoredTensor extends TensorSpec {
@@ -41,8 +42,9 @@ const noDigest = '0'.repeat(64);
 
 /**
  * Writes a file so that a crash leaves the old one or the new one: to a temporary file beside it,
- * which is made durable and then renamed, and the folder with it. Throws `bad_checkpoint` with the
- * path and the cause; the old file is then as it was.
+ * which is made durable and then renamed, and the folder with it. What killed processes have left of
+ * such files is removed first. Throws `bad_checkpoint` with the path and the cause; the old file is
+ * then as it was.
  */
 export function writeCheckpoint(
   path: string,
@@ -52,8 +54,9 @@ export function writeCheckpoint(
 ): void {
   const ordered = fileOrder(tensors);
   const header = guarded(encodeHeader(ordered, new Map([...metadata, [digestName, noDigest]])));
-  const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
+  const temporary = temporaryPath(path);
   let written = false;
+  removeStale(path, fs);
   try {
     // Exclusively: where somebody has put a link of that name, nothing is written.
     withFile(fs, temporary, 'wx', (file) => {

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { text } from 'node:stream/consumers';
@@ -19,19 +19,25 @@ interface Killed {
 
 /** What came of many kills. */
 export interface KillReport {
-  readonly kills: number;
+  /** How many processes each signal has ended. */
+  readonly kills: Readonly<Partial<Record<NodeJS.Signals, number>>>;
   /** Saves that were acknowledged, all together. */
   readonly saves: number;
+  /** How often a process that was killed left a temporary file. */
+  readonly leftovers: number;
   readonly problems: readonly string[];
 }
 
 const saver = fileURLToPath(new URL('./saver.js', import.meta.url));
 const limitMs = 60_000;
-/** A save makes eight file calls: kills fall into the first three. */
-const mostCalls = 24;
-const mostSaves = 4;
-/** Most of them cannot be caught; the others nobody catches. */
-const signals = ['SIGKILL', 'SIGKILL', 'SIGINT', 'SIGTERM'] as const;
+/** A save makes a dozen file calls: kills fall into the first two. */
+const mostCalls = 26;
+const mostSaves = 3;
+/** Of the kills that cannot be caught: those at a file call. */
+const ownShare = 0.75;
+/** These could be caught, and nobody does: so many beside one SIGKILL. */
+const catchable = ['SIGINT', 'SIGTERM'] as const;
+const catchableShare = 0.1;
 
 /** The blow from outside: which, and after how many acknowledged saves. */
 interface Blow {
@@ -60,56 +66,97 @@ async function runSaver(plan: SaverPlan, blow: Blow | undefined): Promise<Killed
   return { signal, loaded: said['loaded'], saved: said['saved'], stderr };
 }
 
+/** A process to be killed: by itself, or by a blow. */
+interface Kill {
+  readonly plan: Omit<SaverPlan, 'path'>;
+  readonly blow?: Blow;
+}
+
+function ownKill(random: Random): Kill {
+  const killAt = {
+    count: 1 + random.integer(mostCalls),
+    moment: random.pick(['before', 'half-way', 'after'] as const),
+  };
+  // Its own file calls are those of its own thread.
+  return { plan: { coordinator: 'inline', killAt } };
+}
+
+function blowOf(signal: NodeJS.Signals, random: Random): Kill {
+  const coordinator = random.pick(['inline', 'thread'] as const);
+  return { plan: { coordinator }, blow: { signal, after: 1 + random.integer(mostSaves) } };
+}
+
+/** `count` kills by SIGKILL and some by other signals, in random order. */
+function killsOf(random: Random, count: number): readonly Kill[] {
+  const kills = Array.from({ length: count }, () =>
+    random.chance(ownShare) ? ownKill(random) : blowOf('SIGKILL', random),
+  );
+  for (let i = 0; i < count * catchableShare; i++) {
+    kills.push(blowOf(catchable[i % catchable.length]!, random));
+  }
+  return random.shuffled(kills);
+}
+
 /**
- * Kills `kills` processes one after the other while they save to one file, from the second on those that
- * have gone on from it: at a file call of their own (before, half-way through, after), or from outside.
- * Each has to find the newest save that was acknowledged, or the one after it, and whole.
+ * Kills processes one after the other while they save to one file, from the second on those that have
+ * gone on from it. Each has to find the newest save that was acknowledged, or the one after it, and
+ * whole. The last one is not killed: its save leaves nothing but the file.
  */
-async function chain(random: Random, kills: number, path: string): Promise<KillReport> {
+async function chain(kills: readonly Kill[], path: string): Promise<KillReport> {
   const problems: string[] = [];
-  let acknowledged = 0;
-  let saves = 0;
-  // One more, which looks for the last save.
-  for (let i = 0; i <= kills && problems.length === 0; i++) {
-    const isOwn = random.chance(0.6);
-    const killAt = {
-      count: 1 + random.integer(mostCalls),
-      moment: random.pick(['before', 'half-way', 'after'] as const),
-    };
-    // Its own file calls are those of its own thread.
-    const coordinator = isOwn || random.chance(0.5) ? 'inline' : 'thread';
-    const plan = { path, coordinator, ...(isOwn ? { killAt } : {}) } as const;
-    const blow = { signal: random.pick(signals), after: 1 + random.integer(mostSaves) };
-    const killed = await runSaver(plan, isOwn ? undefined : blow);
+  const ended: Partial<Record<NodeJS.Signals, number>> = {};
+  const last: Kill = { plan: { coordinator: 'thread', saves: 1 } };
+  let [acknowledged, saves, leftovers] = [0, 0, 0];
+  for (const { plan, blow } of [...kills, last]) {
+    const killed = await runSaver({ ...plan, path }, blow);
     const { loaded, saved, signal, stderr } = killed;
-    const says = `${JSON.stringify(plan)} after save ${acknowledged}: ${JSON.stringify(killed)}`;
-    if (signal !== (isOwn ? 'SIGKILL' : blow.signal) || stderr !== '')
-      problems.push(`it failed: ${says}`);
+    const expected = blow?.signal ?? (plan.killAt ? 'SIGKILL' : null);
+    if (signal !== null) ended[signal] = (ended[signal] ?? 0) + 1;
+    const says = JSON.stringify({ plan, blow, acknowledged, killed });
+    if (signal !== expected || stderr !== '') problems.push(`it failed: ${says}`);
     else if (loaded !== acknowledged && loaded !== acknowledged + 1) {
       problems.push(`it found another save: ${says}`);
     }
+    if (problems.length > 0) break;
     saves += Math.max(0, (saved ?? loaded ?? 0) - (loaded ?? 0));
     acknowledged = saved ?? loaded ?? acknowledged;
+    const lies = readdirSync(dirname(path)).length - Number(existsSync(path));
+    // A save removes what the one before has left.
+    if (lies > (signal === null ? 0 : 1)) problems.push(`${lies} temporary files: ${says}`);
+    leftovers += lies;
   }
-  return { kills, saves, problems };
+  return { kills: ended, saves, leftovers, problems };
 }
 
-/** Kills processes in the midst of saves, two chains at a time. */
-export async function killSavers(seed: number, kills: number): Promise<KillReport> {
+/**
+ * Kills processes in the midst of saves, `count` of them by SIGKILL and some more by other signals: at
+ * a file call of their own (before, half-way through, after), or from outside. Two chains at a time.
+ */
+export async function killSavers(seed: number, count: number): Promise<KillReport> {
   const folder = mkdtempSync(join(tmpdir(), 'tensorkv-kills-'));
   try {
-    const random = new Random(seed);
-    const halves = [Math.ceil(kills / 2), Math.floor(kills / 2)];
-    const chains = halves.map((count, i) => {
-      return chain(new Random(random.integer(2 ** 31)), count, join(folder, `${i}.safetensors`));
+    const kills = killsOf(new Random(seed), count);
+    const half = kills.length >> 1;
+    const chains = [kills.slice(0, half), kills.slice(half)].map((each, i) => {
+      const own = join(folder, String(i));
+      mkdirSync(own);
+      return chain(each, join(own, 'store.safetensors'));
     });
-    const reports = await Promise.all(chains);
-    return {
-      kills,
-      saves: reports.reduce((sum, report) => sum + report.saves, 0),
-      problems: reports.flatMap(({ problems }) => problems),
-    };
+    return (await Promise.all(chains)).reduce(merged);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+function merged(one: KillReport, other: KillReport): KillReport {
+  const kills = { ...one.kills };
+  for (const [signal, count] of Object.entries(other.kills) as [NodeJS.Signals, number][]) {
+    kills[signal] = (kills[signal] ?? 0) + count;
+  }
+  return {
+    kills,
+    saves: one.saves + other.saves,
+    leftovers: one.leftovers + other.leftovers,
+    problems: [...one.problems, ...other.problems],
+  };
 }

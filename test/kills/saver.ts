@@ -2,22 +2,31 @@ import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { createKVStore, full, type KVStore } from '../../src/index.js';
 
-/** When a saver is to be killed: at a file call of its own, or whenever its parent does it. */
+/** When a saver ends: killed at a file call of its own, or after some saves, or when its parent kills it. */
 export interface SaverPlan {
   readonly path: string;
   readonly coordinator: 'thread' | 'inline';
-  readonly killAt?: FileCall | undefined;
+  readonly killAt?: FileCall;
+  readonly saves?: number;
 }
 
 export interface FileCall {
-  /** The how-manieth of all file calls after the first save. */
+  /** The how-manieth of all file calls once it has loaded. */
   readonly count: number;
   readonly moment: 'before' | 'half-way' | 'after';
 }
 
 const keys = ['a', 'b'];
 const length = 20_000;
-const calls = ['openSync', 'writeSync', 'fsyncSync', 'closeSync', 'renameSync'] as const;
+const calls = [
+  'readdirSync',
+  'rmSync',
+  'openSync',
+  'writeSync',
+  'fsyncSync',
+  'closeSync',
+  'renameSync',
+] as const;
 type Methods = Record<string, (...args: unknown[]) => unknown>;
 
 const write = fs.writeSync.bind(fs);
@@ -57,8 +66,13 @@ async function pushesIn(kv: KVStore): Promise<number> {
   return count;
 }
 
-/** Goes on from the file, if there is one: pushes, saves, says so, without end. */
-async function run({ path, coordinator, killAt: kill }: SaverPlan): Promise<void> {
+/** Goes on from the file, if there is one: pushes, saves, says so, again and again. */
+async function run({
+  path,
+  coordinator,
+  killAt: kill,
+  saves = Infinity,
+}: SaverPlan): Promise<void> {
   const kv = await createKVStore('local', { coordinator });
   if (fs.existsSync(path)) {
     await kv.load(path);
@@ -72,7 +86,7 @@ async function run({ path, coordinator, killAt: kill }: SaverPlan): Promise<void
   let count = await pushesIn(kv);
   say(`loaded ${count}`);
   if (kill) killAt(kill);
-  for (;;) {
+  for (let i = 0; i < saves; i++) {
     // The first push gives a momentum that adds one ever after: a file without it shows.
     const value = full(length, count === 0 ? -1 : 0);
     await kv.push(
@@ -82,6 +96,7 @@ async function run({ path, coordinator, killAt: kill }: SaverPlan): Promise<void
     await kv.save(path);
     say(`saved ${++count}`);
   }
+  await kv.close();
 }
 
 await run(JSON.parse(process.argv[2]!) as SaverPlan);
