@@ -16,19 +16,32 @@ export const planes: readonly TestPlane[] = (['thread', 'inline'] as const).map(
 /** Opens a store on the plane under test; it is closed when the test ends. */
 export type Open = (type?: string, options?: KVStoreOptions) => Promise<KVStore>;
 
+type Run = (t: ExecutionContext, open: Open) => void | Promise<void>;
+
 /** Declares a test once per plane. */
-export function onEveryPlane(
-  title: string,
-  run: (t: ExecutionContext, open: Open) => void | Promise<void>,
-): void {
+export function onEveryPlane(title: string, run: Run): void {
+  for (const plane of planes) declare(plane, title, run);
+}
+
+/**
+ * Declares a test on the plane without a thread: for cases of arithmetic, which there are many of, and
+ * which does not hang on how messages travel.
+ */
+export function onInlinePlane(title: string, run: Run): void {
+  declare(
+    planes.find(({ name }) => name === 'inline')!,
+    title,
+    run,
+  );
+}
+
+function declare(plane: TestPlane, title: string, run: Run): void {
   // One at a time: every store of the thread plane brings a thread.
-  for (const plane of planes) {
-    test.serial(`${title} (${plane.name})`, async (t) => {
-      await run(t, async (type = 'local', options = {}) => {
-        const kv = await plane.open(type, options);
-        t.teardown(() => kv.close());
-        return kv;
-      });
+  test.serial(`${title} (${plane.name})`, async (t) => {
+    await run(t, async (type = 'local', options = {}) => {
+      const kv = await plane.open(type, options);
+      t.teardown(() => kv.close());
+      return kv;
     });
-  }
+  });
 }

@@ -3,7 +3,7 @@ import { dtypes, type DType } from '../../src/core/dtypes.js';
 import { castElements } from '../../src/core/elements.js';
 import { cpu, tensor, zeros, type AnyTensor, type KVStore, type Tensor } from '../../src/index.js';
 import { firstDifference, zeros as array } from '../helpers/floats.js';
-import { onEveryPlane } from '../helpers/planes.js';
+import { onEveryPlane, onInlinePlane } from '../helpers/planes.js';
 import { rejects } from '../helpers/workers.js';
 
 const names = dtypes.map(({ name }) => name);
@@ -53,7 +53,7 @@ for (const dtype of names) {
     await holds(t, kv, second);
   });
 
-  onEveryPlane(`V2: ${dtype} without an updater: a list becomes its sum`, async (t, open) => {
+  onInlinePlane(`V2: ${dtype} without an updater: a list becomes its sum`, async (t, open) => {
     const kv = await open();
     await kv.init('w', of(dtype, [9, 9, 9]));
     for (const count of [1, 2, 3, 9]) {
@@ -65,7 +65,7 @@ for (const dtype of names) {
     }
   });
 
-  onEveryPlane(`V2: ${dtype} with an updater: it gets sums of that dtype`, async (t, open) => {
+  onInlinePlane(`V2: ${dtype} with an updater: it gets sums of that dtype`, async (t, open) => {
     const kv = await open();
     await kv.init('w', of(dtype, [1, 2, 3]));
     const seen: string[] = [];
@@ -102,7 +102,7 @@ for (const dtype of names) {
     for (const out of outs()) check([await kv.pull('w', { out })]);
   });
 
-  onEveryPlane(`V2: a push of another dtype to ${dtype} changes nothing`, async (t, open) => {
+  onInlinePlane(`V2: a push of another dtype to ${dtype} changes nothing`, async (t, open) => {
     const kv = await open();
     const stored = of(dtype, [1, 2, 3]);
     await kv.init(['w', 'other'], [stored, stored]);
@@ -121,7 +121,7 @@ for (const dtype of names) {
     same(t, await kv.pull('other'), stored);
   });
 
-  onEveryPlane(`V2: ${dtype} in tensors of 0, 1 and 5 dimensions, and empty`, async (t, open) => {
+  onInlinePlane(`V2: ${dtype} in tensors of 0, 1 and 5 dimensions, and empty`, async (t, open) => {
     const kv = await open();
     const shapes = [[], [1], [5], [2, 1, 3, 1, 2], [0], [2, 0, 3], [0, 0, 0, 0, 0]];
     const fill = (shape: readonly number[], x: number): Tensor => {

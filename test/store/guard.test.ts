@@ -1,7 +1,7 @@
 import test from 'ava';
 import { full, ones, tensor, zeros, type KVStore, type Updater } from '../../src/index.js';
 import { InlineGroup, watch } from '../helpers/inline-group.js';
-import { onEveryPlane } from '../helpers/planes.js';
+import { onEveryPlane, onInlinePlane } from '../helpers/planes.js';
 import { program, rejects } from '../helpers/workers.js';
 
 const finite = { guard: 'finite' } as const;
@@ -21,7 +21,7 @@ const strangers = [NaN, Infinity, -Infinity];
 
 for (const [rule, use] of Object.entries(rules)) {
   for (const dtype of ['float32', 'float64', 'bfloat16'] as const) {
-    onEveryPlane(
+    onInlinePlane(
       `S12: guard: ${rule} never publishes what is not finite, ${dtype}`,
       async (t, open) => {
         const [kv, plain] = [await open('local', finite), await open('local')];

@@ -8,7 +8,7 @@ import {
   type OptimizerName,
 } from '../../src/core/optimizers/registry.js';
 import { formulas, type Memory } from '../helpers/formulas.js';
-import { onEveryPlane, type Open } from '../helpers/planes.js';
+import { onEveryPlane, onInlinePlane, type Open } from '../helpers/planes.js';
 import { Random, seed } from '../helpers/random.js';
 import { rejects } from '../helpers/workers.js';
 
@@ -134,7 +134,7 @@ for (const name of named) {
   for (const own of all) {
     for (const dtype of ['float32', 'float64'] as const) {
       const title = `O-${name}: ten steps equal the formula: ${JSON.stringify(own)}, ${dtype}`;
-      onEveryPlane(title, async (t, open) => {
+      onInlinePlane(title, async (t, open) => {
         const options = { ...commonOptions(name), ...own };
         const run = { name, options, dtype, shapes: shapesOf(name), steps: 10 };
         const off = await distance(t, await open(), run);
@@ -144,7 +144,7 @@ for (const name of named) {
   }
 
   for (const dtype of ['float16', 'bfloat16'] as const) {
-    onEveryPlane(
+    onInlinePlane(
       `O-${name} O-multiPrecision: ten steps with float32 masters: ${dtype}`,
       async (t, open) => {
         const options = { ...commonOptions(name), multiPrecision: true };

@@ -13,7 +13,7 @@ import {
 import { momentOf } from '../../src/core/optimizers/optimizer.js';
 import { optimizerNamed, optimizerNames } from '../../src/core/optimizers/registry.js';
 import { InlineGroup } from '../helpers/inline-group.js';
-import { onEveryPlane } from '../helpers/planes.js';
+import { onEveryPlane, onInlinePlane } from '../helpers/planes.js';
 import { Random, seed } from '../helpers/random.js';
 import { temporaryFolder } from '../helpers/temporary.js';
 import { rejects } from '../helpers/workers.js';
@@ -111,29 +111,32 @@ function isWhole(name: string): boolean {
 const order = [40, 3, 59_000_000, 11, 12, 0, 7, 30, 31, 2];
 
 for (const name of optimizerNames) {
-  onEveryPlane(`O-${name} S14: rows of a sparse key go the way of a dense one`, async (t, open) => {
-    t.log(`TENSORKV_SEED=${seed}`);
-    const random = new Random(seed);
-    const [sparse, dense] = [await open(), await open()];
-    await sparse.init('w', value({}));
-    await sparse.setUpdater(() => undefined);
-    for (const id of order) await sparse.push('w', value({ [id]: [0, 0] }));
-    await dense.init('w', zeros([order.length, 2]));
-    for (const kv of [sparse, dense]) {
-      const wd = name === 'groupadagrad' ? 0 : 0.01;
-      await kv.setOptimizer(name, { lr: 0.1, wd, lazyUpdate: false });
-    }
-    for (let step = 0; step < 4; step++) {
-      const rows = order.map(() => [random.next() - 0.5, random.next() - 0.5]);
-      const some = order.map((_, i) => step === 0 || random.chance(0.5) || i === 0);
-      const pushed = rows.map((row, i) => (some[i]! ? row : [0, 0]));
-      await dense.push('w', tensor(pushed));
-      const entries = order.map((id, i) => [id, rows[i]!] as const).filter((_, i) => some[i]!);
-      await sparse.push('w', value(Object.fromEntries(entries)));
-    }
-    const lists = (await dense.pull('w')).toArray() as number[][];
-    t.deepEqual(await held(sparse), Object.fromEntries(order.map((id, i) => [id, lists[i]!])));
-  });
+  onInlinePlane(
+    `O-${name} S14: rows of a sparse key go the way of a dense one`,
+    async (t, open) => {
+      t.log(`TENSORKV_SEED=${seed}`);
+      const random = new Random(seed);
+      const [sparse, dense] = [await open(), await open()];
+      await sparse.init('w', value({}));
+      await sparse.setUpdater(() => undefined);
+      for (const id of order) await sparse.push('w', value({ [id]: [0, 0] }));
+      await dense.init('w', zeros([order.length, 2]));
+      for (const kv of [sparse, dense]) {
+        const wd = name === 'groupadagrad' ? 0 : 0.01;
+        await kv.setOptimizer(name, { lr: 0.1, wd, lazyUpdate: false });
+      }
+      for (let step = 0; step < 4; step++) {
+        const rows = order.map(() => [random.next() - 0.5, random.next() - 0.5]);
+        const some = order.map((_, i) => step === 0 || random.chance(0.5) || i === 0);
+        const pushed = rows.map((row, i) => (some[i]! ? row : [0, 0]));
+        await dense.push('w', tensor(pushed));
+        const entries = order.map((id, i) => [id, rows[i]!] as const).filter((_, i) => some[i]!);
+        await sparse.push('w', value(Object.fromEntries(entries)));
+      }
+      const lists = (await dense.pull('w')).toArray() as number[][];
+      t.deepEqual(await held(sparse), Object.fromEntries(order.map((id, i) => [id, lists[i]!])));
+    },
+  );
 }
 
 onEveryPlane('S14: lazy updates of a sparse key are those of a dense one', async (t, open) => {
@@ -221,7 +224,7 @@ onEveryPlane(
 );
 
 for (const name of optimizerNames) {
-  onEveryPlane(`O-${name} S16: a sparse key goes on from a file`, async (t, open) => {
+  onInlinePlane(`O-${name} S16: a sparse key goes on from a file`, async (t, open) => {
     const folder = temporaryFolder(t);
     const [first, second, third] = [await open(), await open(), await open()];
     const push = (kv: KVStore, step: number): Promise<void> =>

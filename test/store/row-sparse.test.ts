@@ -15,7 +15,7 @@ import {
 import { dtypes } from '../../src/core/dtypes.js';
 import { optimizerNames } from '../../src/core/optimizers/registry.js';
 import { InlineGroup } from '../helpers/inline-group.js';
-import { onEveryPlane } from '../helpers/planes.js';
+import { onEveryPlane, onInlinePlane } from '../helpers/planes.js';
 import { Random, seed } from '../helpers/random.js';
 import { rejects } from '../helpers/workers.js';
 
@@ -183,7 +183,7 @@ onEveryPlane('V3: values that do not fit are refused, and change nothing', async
 });
 
 for (const { name: dtype } of dtypes) {
-  onEveryPlane(`V3: rows of ${dtype} are added`, async (t, open) => {
+  onInlinePlane(`V3: rows of ${dtype} are added`, async (t, open) => {
     const kv = await open();
     await kv.init('w', zeros(shape, { dtype }));
     const value = rowSparse({ shape, indices: [1, 3], rows: full([2, 2], 3, { dtype }) as Tensor });
@@ -211,7 +211,7 @@ async function both(sparse: KVStore, dense: KVStore, steps: number, last?: numbe
 }
 
 for (const name of optimizerNames) {
-  onEveryPlane(
+  onInlinePlane(
     `S14 O-lazyUpdate: without it ${name} takes the steps of dense gradients`,
     async (t, open) => {
       t.log(`TENSORKV_SEED=${seed}`);

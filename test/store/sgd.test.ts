@@ -7,7 +7,7 @@ import {
   type KVStore,
   type OptimizerOptions,
 } from '../../src/index.js';
-import { onEveryPlane } from '../helpers/planes.js';
+import { onEveryPlane, onInlinePlane } from '../helpers/planes.js';
 import { Random, seed } from '../helpers/random.js';
 import { rejects } from '../helpers/workers.js';
 
@@ -121,7 +121,7 @@ async function tenSteps(
 
 for (const [name, options] of Object.entries(variants)) {
   for (const dtype of ['float32', 'float64'] as const) {
-    onEveryPlane(`S13: ten steps of SGD equal the formula: ${name}, ${dtype}`, async (t, open) => {
+    onInlinePlane(`S13: ten steps of SGD equal the formula: ${name}, ${dtype}`, async (t, open) => {
       const kv = await open();
       await kv.setOptimizer(optim.sgd(options));
       await tenSteps(t, kv, dtype, { ...plain, ...options });
