@@ -26,6 +26,7 @@ export const bench: Bench = {
       sharedLimitUs: us('sharedLimit'),
       kernelsUs: us('kernels'),
       oursUs: us('ours'),
+      awaitedUs: us('awaited'),
       viewUs: us('view'),
       localUs: us('local'),
       rivals: {

@@ -25,6 +25,7 @@ const stepFields: readonly Field[] = [
   ['limitUs', 'limit, with outs', 'limit'],
   ['kernelsUs', 'kernels without a store', 'limit'],
   ['oursUs', 'dist_sync, copied out', 'tensorkv'],
+  ['awaitedUs', 'dist_sync, awaited', 'tensorkv'],
   ['localUs', 'local, one caller', 'tensorkv'],
   ['sharedLimitUs', 'limit, without outs', 'limit'],
   ['viewUs', 'dist_sync, views', 'tensorkv'],

@@ -18,11 +18,12 @@ export async function prepareHeadline(
 ): Promise<Prepared> {
   const problem = stepProblem(sizes, devices);
   const traffic = stepTraffic(problem);
-  const ours = await storeSteps(problem, { how: 'pushpull' });
+  const ours = await storeSteps(problem, { how: 'pushpullSync' });
+  const awaited = await storeSteps(problem, { how: 'pushpull' });
   const view = await storeSteps(problem, { how: 'view' });
   const push = await storeSteps(problem, { how: 'push' });
   const empty = stepProblem(new Array<number>(sizes.length).fill(1), devices);
-  const calls = await storeSteps(empty, { how: 'pushpull' });
+  const calls = await storeSteps(empty, { how: 'pushpullSync' });
   const local = await localSteps(problem);
   const limit = limitOnAllCores(traffic);
   const sharedLimit = limitOnAllCores({ ...traffic, written: 0 });
@@ -31,7 +32,7 @@ export async function prepareHeadline(
   const clones = cloneSteps(problem);
   const names = ['openmpi', 'torchInProcess', 'ddpGloo'] as const;
   const { rivals, missing } = await outsideRivals(problem, names, outside);
-  const store = { ours, view, push, local, calls: ofItsOwn(calls, expectedAnswer(empty)) };
+  const store = { ours, awaited, view, push, local, calls: ofItsOwn(calls, expectedAnswer(empty)) };
   const all = { limit, sharedLimit, kernels, ...store, nodeShared, clones, ...rivals };
   return {
     about: `${tensors}, ${devices} devices, SGD with momentum${missing}`,

@@ -30,10 +30,10 @@ export default defineWorker(async ({ kv, rank, numWorkers, args, report }) => {
   const step = async (): Promise<void> => {
     if (how === 'pushpull') return void (await kv.pushpull(keys, values, { out }));
     if (how === 'pushpullSync') return void kv.pushpullSync(keys, values, { out });
-    if (how === 'push') return kv.push(keys, values);
+    if (how === 'push') return kv.pushSync(keys, values);
     for (const view of views) view.release();
-    await kv.push(keys, values);
-    views = await kv.pull(keys, { view: true });
+    kv.pushSync(keys, values);
+    views = kv.pullSync(keys, { view: true });
   };
   for (let seen = 0; ; seen++) {
     // A device thread may block: nothing of the store waits for it here.

@@ -10,9 +10,9 @@ export type StepWay =
   | 'pushpull'
   /** The same, blocking. */
   | 'pushpullSync'
-  /** A `push`, then a `pull` of views; the views of the step before are released first. */
+  /** A blocking push, then a pull of views; the views of the step before are released first. */
   | 'view'
-  /** A `push` alone; what it left is pulled once, to be compared. */
+  /** A blocking push alone; what it left is pulled once, to be compared. */
   | 'push';
 
 /** Rounds whose times are kept. */

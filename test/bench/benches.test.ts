@@ -39,7 +39,7 @@ for (const bench of benches) {
 }
 
 for (const [name, fields] of [
-  ['resnet50-step', 'limitUs sharedLimitUs oursUs viewUs localUs rivals ratio viewRatio'],
+  ['resnet50-step', 'limitUs sharedLimitUs oursUs awaitedUs viewUs localUs rivals ratio viewRatio'],
   ['one-key', 'p50Us p99Us floorUs'],
   ['many-keys', 'usPerKey'],
   ['single-caller', 'pushPullUs comlinkUs'],
