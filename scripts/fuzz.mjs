@@ -3,60 +3,82 @@
 //   node scripts/fuzz.mjs                          all targets, five million executions of each
 //   node scripts/fuzz.mjs orders arguments         some of them
 //   node scripts/fuzz.mjs orders --runs=100000     fewer of one
-//   TENSORKV_SEED=7 node scripts/fuzz.mjs          the same input once more
+//   TENSORKV_SEED=7 node scripts/fuzz.mjs orders   the same input once more, of one process
 //
 // orders: requests as words, for the engine; libFuzzer, address and undefined sanitizer.
 // arguments: every function of the addon in Node, address sanitizer.
 // checkpoints: files that are almost right, for the reader in memory, and one of a thousand for `load`.
 import { mkdirSync, readdirSync } from 'node:fs';
 import { randomInt } from 'node:crypto';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { build, environment, options, root, run } from './native-variants.mjs';
+import { build, environment, options, root, run, start as begin } from './native-variants.mjs';
 import { Tally } from './tally.mjs';
 
 const tally = new Tally();
-const seed = process.env.TENSORKV_SEED ?? String(randomInt(1, 2 ** 31));
+const isReplay = process.env.TENSORKV_SEED !== undefined;
+const seed = Number(process.env.TENSORKV_SEED ?? randomInt(1, 2 ** 31));
 const limitMs = 60 * 60_000;
 const compiled = (name) => join(root, 'dist', 'test', 'fuzz', name);
+
+/**
+ * Runs a program on every core, each with a share of the runs and a seed of its own, and notes how each
+ * ended. A replay is one process with the seed that is given. `start(runs, seed)`: the command and its
+ * environment; `say(output, seed)`: how it went, in a line.
+ */
+async function share(name, runs, start, say) {
+  const cores = isReplay ? 1 : availableParallelism();
+  const each = Math.ceil(runs / cores);
+  const seeds = Array.from({ length: cores }, (_, core) => seed + core);
+  await Promise.all(
+    seeds.map(async (own) => {
+      const { command, env } = start(each, own);
+      const { passed, output } = await begin(command, { env, timeoutMs: limitMs });
+      tally.note(passed, name, say(output, own), output);
+    }),
+  );
+}
 
 function lastLine(output) {
   return output.trim().split('\n').at(-1) ?? '';
 }
 
-function orders(runs) {
+async function orders(runs) {
   const folder = build('address', ['tensorkv_fuzz_orders']);
   const program = join(folder, 'build', 'tensorkv_fuzz_orders');
   const found = join(root, 'native', 'fuzz', 'corpus');
-  const settings = { env: options('address'), timeoutMs: limitMs };
+  const env = options('address');
   // What was found once, first; then new input, which stays in the build folder.
   const kept = readdirSync(found).map((file) => join(found, file));
-  const replay = run([program, ...kept], settings);
+  const replay = run([program, ...kept], { env, timeoutMs: limitMs });
   tally.note(replay.passed, 'orders found before', `${kept.length} files`, replay.output);
   const corpus = join(folder, 'corpus');
   mkdirSync(corpus, { recursive: true });
-  // A pool that grows is not a leak: looking after each run would take most of the time.
-  const flags = [`-runs=${runs}`, `-seed=${seed}`, '-max_len=48', '-detect_leaks=0'];
-  const { passed, output } = run(
-    [program, ...flags, `-artifact_prefix=${folder}/`, corpus, found],
-    settings,
-  );
-  const done = /Done \d+ runs in \d+ second/.exec(output)?.[0] ?? '';
-  tally.note(passed, 'orders', `${done}, TENSORKV_SEED=${seed}`, output);
+  const start = (count, own) => {
+    // A pool that grows is not a leak: looking after each run would take most of the time.
+    const flags = [`-runs=${count}`, `-seed=${own}`, '-max_len=48', '-detect_leaks=0'];
+    return { command: [program, ...flags, `-artifact_prefix=${folder}/`, corpus, found], env };
+  };
+  const say = (output, own) =>
+    `${/Done \d+ runs in \d+ second/.exec(output)?.[0] ?? ''}, TENSORKV_SEED=${own}`;
+  await share('orders', runs, start, say);
 }
 
-function addonArguments(runs) {
+async function addonArguments(runs) {
   const folder = build('address', ['tensorkv']);
-  const env = { ...environment('address', folder), TENSORKV_SEED: seed };
-  const program = compiled('addon-arguments.js');
-  const { passed, output } = run(['node', program, String(runs)], { env, timeoutMs: limitMs });
-  tally.note(passed, 'arguments of the addon', lastLine(output), output);
+  const start = (count, own) => ({
+    command: ['node', compiled('addon-arguments.js'), String(count)],
+    env: { ...environment('address', folder), TENSORKV_SEED: String(own) },
+  });
+  await share('arguments of the addon', runs, start, lastLine);
 }
 
-function checkpoints(runs) {
-  const command = ['node', compiled('checkpoints.js'), String(runs)];
-  const { passed, output } = run(command, { timeoutMs: limitMs });
-  tally.note(passed, 'checkpoints', lastLine(output), output);
+async function checkpoints(runs) {
+  // Every file has a seed of its own, and a process that is given one makes that file alone.
+  const env = isReplay ? { TENSORKV_SEED: String(seed) } : {};
+  const start = (count) => ({ command: ['node', compiled('checkpoints.js'), String(count)], env });
+  await share('checkpoints', runs, start, lastLine);
 }
 
 const targets = { orders, arguments: addonArguments, checkpoints };
@@ -66,7 +88,7 @@ const { values, positionals } = parseArgs({
 });
 for (const name of positionals.length > 0 ? positionals : Object.keys(targets)) {
   try {
-    targets[name](Number(values.runs));
+    await targets[name](Number(values.runs));
   } catch (error) {
     tally.note(false, name, '', error.message);
   }
