@@ -24,6 +24,7 @@ import type { RowIds } from './core/row-ids.js';
 import type { RowSparseTensor } from './core/row-sparse.js';
 import type { TensorView } from './core/tensor-view.js';
 import type { Updater } from './core/updaters.js';
+import { InFlight } from './in-flight.js';
 import { KeyCalls, type KeyCall, type Pulled } from './key-calls.js';
 import { KVStoreBase } from './kv-store-base.js';
 import { OptimizerInForce, type OptimizerView } from './live-optimizer.js';
@@ -54,6 +55,8 @@ export class KVStore extends KVStoreBase {
   );
   readonly #views = new ViewTable((pins) => this.#plane.release(pins));
   readonly #keyCalls: KeyCalls;
+  /** With the option `debug`. */
+  readonly #inFlight: InFlight | undefined;
   readonly #calls = new Set<Promise<unknown>>();
   #plane!: Plane;
   #closing: Promise<void> | undefined;
@@ -62,8 +65,9 @@ export class KVStore extends KVStoreBase {
     super({}, identity.type.name);
     this.#identity = identity;
     this.#statistics = new Statistics(identity.status);
-    const { devices } = identity;
+    const { devices, debug } = identity;
     this.#keyCalls = new KeyCalls({ statistics: this.#statistics, views: this.#views, devices });
+    this.#inFlight = debug ? new InFlight() : undefined;
   }
 
   /** How `createKVStore` and `launch` make one; programs have no plane to give. */
@@ -342,14 +346,18 @@ export class KVStore extends KVStoreBase {
   #keyCall<T>(prepare: () => KeyCall<T>): Promise<T> {
     return this.#call(async () => {
       const { body, finish } = prepare();
-      return finish(await this.#request(body));
+      const watched = this.#inFlight?.begin(body);
+      const ended = this.#request(body);
+      return finish(await (watched?.over(ended) ?? ended));
     });
   }
 
   #keyCallSync<T>(prepare: () => KeyCall<T>): T {
     if (this.#closing) throw closed();
     const { body, finish } = prepare();
-    return finish(this.#plane.requestSync(body));
+    const watched = this.#inFlight?.begin(body);
+    if (watched === undefined) return finish(this.#plane.requestSync(body));
+    return finish(watched.during(() => this.#plane.requestSync(body)));
   }
 
   #stateCall(type: 'save' | 'load', what: 'store' | 'optimizer', path: unknown): Promise<void> {

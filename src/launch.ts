@@ -37,6 +37,8 @@ export interface LaunchOptions {
   readonly updaterTimeoutMs?: number;
   /** As for `createKVStore`. */
   readonly staleness?: number;
+  /** As for `createKVStore`. */
+  readonly debug?: boolean;
 }
 
 /** Something that happened in a group. */
@@ -84,7 +86,7 @@ export async function launch<Result = unknown>(
       `launch expected a dist_* store type, got ${show(type.name)}`,
     );
   }
-  const { coordinator, timeoutMs } = commonSettings(
+  const { coordinator, timeoutMs, debug } = commonSettings(
     type,
     count(options.devices, 'devices'),
     options,
@@ -93,6 +95,7 @@ export async function launch<Result = unknown>(
     module,
     type: type.name,
     timeoutMs,
+    debug,
     args: packArgs(options.args),
   };
   const entry = new URL('./device-thread.js', import.meta.url);

@@ -10,4 +10,6 @@ export interface StoreIdentity {
   readonly rank: number;
   readonly devices: number | undefined;
   readonly status: SharedArrayBuffer;
+  /** Whether tensors of open calls are watched, see `InFlight`. */
+  readonly debug: boolean;
 }

@@ -36,6 +36,12 @@ export interface KVStoreOptions {
    */
   readonly staleness?: number;
   /**
+   * Watches the tensors of calls that have not ended: a pushed one that is written to meanwhile, or one
+   * that two calls use at once of which one writes, rejects with `bad_argument`, which names the key.
+   * Costs a copy of everything that is pushed. Default false.
+   */
+  readonly debug?: boolean;
+  /**
    * Where the coordinator runs: on a thread of its own (default), or `inline` on the caller's
    * thread, which saves the hop but makes the caller wait while large tensors are summed.
    */
@@ -45,6 +51,7 @@ export interface KVStoreOptions {
 /** Options that a store and a group of workers share, checked and completed. */
 export interface CommonSettings {
   readonly timeoutMs: number;
+  readonly debug: boolean;
   readonly coordinator: CoordinatorOptions;
 }
 
@@ -56,6 +63,7 @@ export const commonOptionNames = [
   'guard',
   'updaterTimeoutMs',
   'staleness',
+  'debug',
 ] as const;
 
 const defaultStaleness = 3;
@@ -84,7 +92,7 @@ async function openBuiltIn(checkedType: StoreType, options: KVStoreOptions): Pro
     const message = 'onDeath "restart" expected a group made by launch: nobody restarts the caller';
     throw new KVStoreError('unsupported', message);
   }
-  const { timeoutMs, coordinator } = commonSettings(checkedType, 1, options);
+  const { timeoutMs, debug, coordinator } = commonSettings(checkedType, 1, options);
   const where = options.coordinator ?? 'thread';
   if (where !== 'thread' && where !== 'inline') {
     throw new KVStoreError(
@@ -102,6 +110,7 @@ async function openBuiltIn(checkedType: StoreType, options: KVStoreOptions): Pro
     rank: 0,
     devices,
     status: coordinator.status,
+    debug,
   });
 }
 
@@ -122,10 +131,15 @@ export function commonSettings(
   if (guard !== undefined && guard !== 'finite') {
     throw new KVStoreError('bad_argument', `guard expected "finite", got ${show(guard)}`);
   }
+  const debug: unknown = options.debug ?? false;
+  if (typeof debug !== 'boolean') {
+    throw new KVStoreError('bad_argument', `debug expected true or false, got ${show(debug)}`);
+  }
   const timeoutMs = positive(options.timeoutMs ?? 300_000, 'timeoutMs');
   const updaterTimeoutMs = positive(options.updaterTimeoutMs ?? 60_000, 'updaterTimeoutMs');
   return {
     timeoutMs,
+    debug,
     coordinator: {
       workers,
       consistency: type.consistency,

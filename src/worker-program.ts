@@ -38,6 +38,7 @@ export interface ProgramStart {
   readonly module: string;
   readonly type: string;
   readonly timeoutMs: number;
+  readonly debug: boolean;
   readonly args: unknown;
 }
 
@@ -76,13 +77,14 @@ async function execute(
   tell: (message: FromDevice) => void,
 ): Promise<unknown> {
   const run = await importProgram(program.module);
-  const { timeoutMs } = program;
+  const { timeoutMs, debug } = program;
   const { rank, status } = coordinator;
   const kv = await KVStore.open((handlers) => portPlane(coordinator, { timeoutMs, ...handlers }), {
     type: storeType(program.type),
     rank,
     devices: undefined,
     status,
+    debug,
   });
   const result = await run({
     kv,

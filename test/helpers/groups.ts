@@ -51,6 +51,7 @@ export async function openGroup(
         rank,
         devices: undefined,
         status: coordinator.status,
+        debug: false,
       }),
     ),
   );

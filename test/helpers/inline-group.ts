@@ -53,6 +53,7 @@ export class InlineGroup {
         rank,
         devices: undefined,
         status,
+        debug: false,
       }),
     );
     for (let rank = 0; rank < workers; rank++) await group.add();

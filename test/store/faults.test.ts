@@ -1,6 +1,6 @@
 import { fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
@@ -46,6 +46,26 @@ test.serial('a coordinator that reads nothing more is sent no more than 1,024 ca
   t.true(process.memoryUsage.rss() - before < 100e6);
   t.is(kv.stats().inFlight, 0);
   await kv.close();
+});
+
+test('D6: a wall clock that jumps changes nothing: deadlines are of the monotonic one', async (t) => {
+  // Every look at the wall clock of any thread gives another century, there and back.
+  const clock = join(temporaryFolder(t), 'clock.cjs');
+  writeFileSync(clock, 'let looks = 0; Date.now = () => (looks++ % 2 === 0 ? 9e12 : 1e12);');
+  const { code, stdout, stderr } = await runChild(
+    `const { full, ones, zeros } = lib;
+    const kv = await lib.createKVStore('local', { timeoutMs: 2000 });
+    await kv.init('w', zeros(2));
+    for (let i = 0; i < 200; i++) await kv.push('w', ones(2));
+    await kv.close();
+    const url = ${JSON.stringify(program('straggler').href)};
+    const args = { gate: full(2, 0, { dtype: 'int32' }) };
+    const group = await lib.launch(url, { devices: 2, timeoutMs: 500, args });
+    const [{ code, rank }, late] = await group.done;
+    console.log(Date.now() > Date.now(), code, rank, late);`,
+    { NODE_OPTIONS: `--require=${clock}` },
+  );
+  t.deepEqual({ code, stdout, stderr }, { code: 0, stdout: 'true timeout 1 late\n', stderr: '' });
 });
 
 test.serial(

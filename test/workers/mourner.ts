@@ -222,6 +222,7 @@ async function open({ type, address, rank }: Vigil): Promise<KVStore> {
     rank,
     devices: undefined,
     status: address.status,
+    debug: false,
   });
 }
 

@@ -1,0 +1,23 @@
+import { defineWorker, KVStoreError, ones, zeros } from '../../src/index.js';
+
+const outcome = (error: unknown): string =>
+  error instanceof KVStoreError ? `${error.code} ${error.key}` : String(error);
+
+/** Uses tensors of calls that are open, and gives what comes of it. */
+export default defineWorker(async ({ kv }) => {
+  await kv.init(['w', 'b'], [zeros(4), zeros(4)]);
+  const outcomes: string[] = [];
+  const value = ones(4);
+  const push = kv.push('b', value);
+  value.data[0] = 5;
+  outcomes.push(await push.then(() => 'done', outcome));
+  const out = zeros(4);
+  const pull = kv.pull('w', { out });
+  try {
+    kv.pushSync('b', out);
+  } catch (error) {
+    outcomes.push(outcome(error));
+  }
+  await pull;
+  return outcomes;
+});
