@@ -133,6 +133,7 @@ export class Coordinator implements Actor<ToCoordinator> {
 
   #handle(from: Rank, message: ToCoordinator): void {
     if (message.type === 'overdue') return; // Taken back from the engine by now, and watched.
+    if (message.type === 'heard') return this.#announce.heard(from);
     if (message.type === 'updated') {
       this.#rounds.updated(from, message);
     } else if (message.type === 'release') {
@@ -174,8 +175,7 @@ export class Coordinator implements Actor<ToCoordinator> {
       this.#lease?.grow(this.#members.size);
       if (how === 'new') this.#closing.joined(rank, entries);
       for (const each of [this.#keys, this.#collective, this.#open]) each.returned(rank);
-      this.#announce.keys(entries, [rank]);
-      this.#announce.rule(this.#updates.rule, [rank]);
+      this.#announce.welcome(rank, entries);
     }
     this.#goOn();
   }
@@ -291,6 +291,7 @@ export class Coordinator implements Actor<ToCoordinator> {
   #answer(ticket: EntryTicket, failure: Failure | undefined): void {
     if (!this.#open.delete(ticket)) return;
     if (failure !== undefined) this.#pins.withdraw(ticket);
+    this.#announce.catchUp(ticket.rank);
     this.#host.send(ticket.rank, ticket.answer(failure));
   }
 

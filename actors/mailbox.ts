@@ -1,11 +1,13 @@
 import { fromFailure, KVStoreError, type Failure } from '../src/core/errors.js';
 import {
   monotonicMs,
+  rulesPerWord,
   type FromCoordinator,
   type Released,
   type RequestBody,
   type ToCoordinator,
 } from '../src/core/protocol.js';
+import { Fifo } from './fifo.js';
 import type { Link } from './link.js';
 
 /** An answered request. */
@@ -19,6 +21,8 @@ export interface MailboxOptions {
   readonly timeoutMs: number;
   /** Requests that may be unanswered at once; more wait for a place. */
   readonly capacity?: number;
+  /** Requests that may wait for a place; more are refused. */
+  readonly mostWaiting?: number;
   /** Runs this device's updater function. */
   readonly onUpdate: (update: Update) => Failure | undefined;
   /** Hears of changes that nobody here asked for. */
@@ -44,6 +48,8 @@ const graceMs = 2000;
 /** How long a thread blocks before it looks at deadlines, or can be ended. */
 const sliceMs = 50;
 const defaultCapacity = 1024;
+/** Each keeps some 2 KB alive, besides the tensors of its caller. */
+const defaultMostWaiting = 65_536;
 
 /**
  * A device's requests on their way: bounded, in order, each with a deadline. What is asked within
@@ -53,16 +59,18 @@ export class Mailbox {
   readonly #link: Link;
   readonly #options: MailboxOptions;
   readonly #capacity: number;
+  readonly #mostWaiting: number;
   readonly #unanswered = new Map<number, Waiting>();
   /** How many of them went to the coordinator: while there are any, the others follow them. */
   #posted = 0;
   /** Requests without a place, oldest first. */
-  #queue: Waiting[] = [];
+  readonly #queue = new Fifo<Waiting>();
   #outbox: ToCoordinator[] = [];
   /** The last of these messages; while it is the last in the outbox, more can be added. */
   #released: (Released & { readonly pins: number[] }) | undefined;
   #lastId = 0;
   #heardMs = 0;
+  #rulesHeard = 0;
   #closed: KVStoreError | undefined;
   #watch: NodeJS.Timeout | undefined;
   #keepsAlive = false;
@@ -73,6 +81,7 @@ export class Mailbox {
     this.#link = link;
     this.#options = options;
     this.#capacity = options.capacity ?? defaultCapacity;
+    this.#mostWaiting = options.mostWaiting ?? defaultMostWaiting;
     link.listen((batch) => this.#receive(batch));
     link.direct?.listen((ids, count) => {
       for (let i = 0; i < count; i++) this.#finish({ type: 'done', id: ids[i]! });
@@ -87,8 +96,8 @@ export class Mailbox {
 
   /**
    * Sends a request, whose `body` becomes the message, and resolves with its answer. Rejects with the
-   * coordinator's failure, `queue_full` when there was no place in time, or what the mailbox was
-   * closed with.
+   * coordinator's failure, `queue_full` when there was no place in time or too many wait for one, or
+   * what the mailbox was closed with.
    */
   request(body: RequestBody): Promise<Done> {
     if (this.#closed) return Promise.reject(this.#closed);
@@ -139,7 +148,9 @@ export class Mailbox {
     const hasPlace = this.#queue.length === 0 && this.#unanswered.size < this.#capacity;
     // Who leaves waits for nothing: what has no place yet is never sent.
     if (hasPlace || body.type === 'leave') this.#send(waiting);
-    else this.#queue.push(waiting);
+    else if (this.#queue.length < this.#mostWaiting) this.#queue.push(waiting);
+    else
+      reject(fullError(body, `fewer than ${this.#mostWaiting} requests before it without a place`));
   }
 
   /** Tells of views that are no longer held, one by one or many; nothing once the mailbox is closed. */
@@ -157,9 +168,8 @@ export class Mailbox {
   close(error: KVStoreError): void {
     if (this.#closed) return;
     this.#closed = error;
-    const waiting = [...this.#unanswered.values(), ...this.#queue];
+    const waiting = [...this.#unanswered.values(), ...this.#queue.takeAll()];
     this.#unanswered.clear();
-    this.#queue = [];
     clearTimeout(this.#watch);
     this.#link.close();
     for (const { reject } of waiting) reject(error);
@@ -220,8 +230,11 @@ export class Mailbox {
         case 'update':
           this.#update(message);
           break;
-        case 'keys':
         case 'optimizer':
+          if (++this.#rulesHeard % rulesPerWord === 0) this.#post({ type: 'heard' });
+          this.#options.onNotice(message);
+          break;
+        case 'keys':
           this.#options.onNotice(message);
           break;
       }
@@ -265,10 +278,9 @@ export class Mailbox {
 
   #checkDeadlines(): void {
     const nowMs = monotonicMs();
-    while (this.#queue[0] !== undefined && this.#queue[0].request.deadlineMs <= nowMs) {
+    while (this.#queue.first !== undefined && this.#queue.first.request.deadlineMs <= nowMs) {
       const { request, reject } = this.#queue.shift()!;
-      const full = `${request.type} expected a place among ${this.#capacity} open requests in time`;
-      reject(new KVStoreError('queue_full', full));
+      reject(fullError(request, `a place among ${this.#capacity} open requests in time`));
     }
     const [oldest] = this.#unanswered.values();
     if (oldest === undefined) return;
@@ -280,4 +292,8 @@ export class Mailbox {
     this.close(error);
     this.#options.onLost?.(error);
   }
+}
+
+function fullError({ type }: RequestBody, expected: string): KVStoreError {
+  return new KVStoreError('queue_full', `${type} expected ${expected}`);
 }

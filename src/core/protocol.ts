@@ -133,8 +133,19 @@ export interface Overdue {
   readonly type: 'overdue';
 }
 
+/**
+ * A device has heard of `rulesPerWord` more rules. It has no id: nothing is sent back for it, but a
+ * device that does not say it is told no more than the last one, some time.
+ */
+export interface Heard {
+  readonly type: 'heard';
+}
+
+/** How many `optimizer` notices a device hears between two words of it. */
+export const rulesPerWord = 32;
+
 /** What a device sends. */
-export type ToCoordinator = Request | Updated | Released | Overdue;
+export type ToCoordinator = Request | Updated | Released | Overdue | Heard;
 
 /** A stored tensor that is not written until the device releases `pin`. */
 export interface PinnedTensor {

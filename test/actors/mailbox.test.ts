@@ -2,11 +2,12 @@ import test from 'ava';
 import type { Link } from '../../actors/link.js';
 import { Mailbox, type MailboxOptions } from '../../actors/mailbox.js';
 import { KVStoreError } from '../../src/index.js';
-import type {
-  FromCoordinator,
-  Request,
-  RequestBody,
-  ToCoordinator,
+import {
+  rulesPerWord,
+  type FromCoordinator,
+  type Request,
+  type RequestBody,
+  type ToCoordinator,
 } from '../../src/core/protocol.js';
 import { watch } from '../helpers/inline-group.js';
 import { rejects } from '../helpers/workers.js';
@@ -132,6 +133,33 @@ test('queue_full: what gets no place in time is refused and was never sent', asy
   link.answer({ type: 'done', id: 3 });
   await next;
   mailbox.close(new KVStoreError('closed', 'enough'));
+});
+
+test('queue_full: where many wait for a place, more are refused at once', async (t) => {
+  const link = new TestLink();
+  const mailbox = mailboxOn(link, { capacity: 1, mostWaiting: 2 });
+  const calls = [1, 2, 3].map(() => mailbox.request(barrier()));
+  const says = ['barrier', 'fewer than 2 requests'];
+  await rejects(t, mailbox.request(barrier()), { code: 'queue_full', says });
+  t.is(mailbox.inFlight, 3);
+  link.answer({ type: 'done', id: 1 });
+  calls.push(mailbox.request(barrier())); // There is room again.
+  for (const id of [2, 3, 4]) {
+    await posted();
+    link.answer({ type: 'done', id });
+  }
+  t.deepEqual(
+    (await Promise.all(calls)).map(({ id }) => id),
+    [1, 2, 3, 4],
+  );
+});
+
+test('a device says now and then that it has heard of rules', async (t) => {
+  const link = new TestLink();
+  mailboxOn(link);
+  for (let i = 0; i < 3 * rulesPerWord - 1; i++) link.answer({ type: 'optimizer' });
+  await posted();
+  t.deepEqual(link.batches.flat(), [{ type: 'heard' }, { type: 'heard' }]);
 });
 
 test('the link keeps its thread alive just while something is unanswered', async (t) => {

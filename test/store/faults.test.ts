@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -10,6 +11,7 @@ import test from 'ava';
 import {
   createKVStore,
   full,
+  type KVStore,
   KVStoreError,
   ones,
   zeros,
@@ -17,6 +19,7 @@ import {
 } from '../../src/index.js';
 import { smallHeap } from '../helpers/deaths.js';
 import { openGroup } from '../helpers/groups.js';
+import { InlineGroup } from '../helpers/inline-group.js';
 import { onEveryPlane } from '../helpers/planes.js';
 import { temporaryFolder, temporaryModule } from '../helpers/temporary.js';
 import { launchProgram, program, rejects, runChild } from '../helpers/workers.js';
@@ -66,6 +69,37 @@ test('D6: a wall clock that jumps changes nothing: deadlines are of the monotoni
     { NODE_OPTIONS: `--require=${clock}` },
   );
   t.deepEqual({ code, stdout, stderr }, { code: 0, stdout: 'true timeout 1 late\n', stderr: '' });
+});
+
+test.serial('a caller that never awaits is refused, and memory ends growing', async (t) => {
+  // A group whose coordinator reads nothing, for nobody steps it.
+  const [kv] = (await InlineGroup.open(t, { workers: 1 })).stores as [KVStore];
+  let refused = 0;
+  const note = ({ code }: KVStoreError): void => void (refused += Number(code === 'queue_full'));
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const used: number[] = [];
+  for (let i = 1; i <= 200; i++) {
+    for (let j = 0; j < 1000; j++) kv.barrier().catch(note);
+    await nextTurn();
+    if (i % 100 > 0) continue;
+    collect();
+    used.push(process.memoryUsage().heapUsed);
+  }
+  t.is(kv.stats().inFlight, 1024 + 65_536);
+  t.is(refused, 200_000 - 1024 - 65_536);
+  // The second 100,000 calls would take more than 100 MB, if they were kept.
+  t.true(used[1]! - used[0]! < 20e6, `${used[1]! - used[0]!} bytes more`);
+});
+
+test('a device that reads nothing for long has the last of many settings once it reads', async (t) => {
+  const flag = new Int32Array(new SharedArrayBuffer(4));
+  const group = await launchProgram<number>(t, 'deaf', {
+    devices: 2,
+    type: 'dist_async',
+    args: { flag },
+  });
+  t.deepEqual(await group.done, [1000, 1000]);
 });
 
 test.serial(
