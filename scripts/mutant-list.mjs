@@ -115,6 +115,12 @@ export const mutants = [
     by: 'tests',
   },
   {
+    name: 'values written over',
+    file: engine,
+    changes: [['.overlaps = job.is_round &&', '.overlaps = false &&']],
+    by: 'tests',
+  },
+  {
     name: 'recall that does not wait',
     file: engine,
     changes: [

@@ -235,11 +235,45 @@ void ReturnsFromBusyEngine(const KernelTable& kernels) {
   engine->Close();
 }
 
+// Outs that share bytes with a value, and with each other: the value is read whole before, and each
+// out is written whole, in order.
+void WritesOverlappingOuts(const KernelTable& kernels, size_t length) {
+  const auto engine =
+      std::make_shared<Engine>(1, engine::Consistency::kSync, 0, &kernels, engine::Status{});
+  std::vector<float> stored(length);
+  Plan plan;
+  plan.access = Access::kAssign;
+  plan.length = length;
+  plan.buffers[0] = stored.data();
+  engine->SetPlan(0, plan, 0, engine::kNoBuffer, 0);
+  engine->Lease({0}, {});
+  std::vector<float> memory(length + 2);
+  for (size_t i = 0; i < length; ++i) memory[i] = static_cast<float>(i);
+  const auto device = engine->Attach(0, [] {});
+  for (const size_t at : {0, 2, 1}) {
+    device->bindings.push_back(
+        {reinterpret_cast<char*>(memory.data() + at), length, Dtype::kFloat32});
+  }
+  const int32_t words[] = {0, 1, 0, 2, 1, 2};
+  const Order order = {
+      .id = 1, .deadline_ms = 0, .priority = 0, .is_disjoint = true, .words = words, .count = 6};
+  CHECK(engine->Submit(*device, &order, 1, 0, false) == 1);  // The pool's, all of its threads.
+  double ids[1];
+  while (engine->Wait(*device, 50, ids, 1) == 0) {
+  }
+  for (size_t i = 0; i < length; ++i) CHECK(stored[i] == static_cast<float>(i));
+  for (size_t i = 0; i < length; ++i) CHECK(memory[i + 1] == static_cast<float>(i));
+  CHECK(memory[length + 1] == static_cast<float>(length - 1));
+  engine->Detach(*device);
+  engine->Close();
+}
+
 }  // namespace
 
 void TestEngine(const KernelTable& kernels) {
   DetachWhileRung(kernels);
   ReturnsFromBusyEngine(kernels);
+  for (const size_t length : {100, 4000, 1'000'000}) WritesOverlappingOuts(kernels, length);
   int64_t updates = 0;
   int32_t ended = 0;
   std::vector<std::vector<float>> stored;

@@ -51,7 +51,6 @@ class Schedule {
     for (Rank rank = 0; rank < ranks_; ++rank) live_.push_back(rank);
     rounds_.SetLive(live_);
     for (KeyId key = 0; key < keys_; ++key) {
-      rounds_.SetBytes(key, 64);
       rounds_.SetClocks(key, clocks_[key].data());
       // Some keys have no other buffer.
       const auto first = static_cast<BufferId>(2 * key);

@@ -103,7 +103,6 @@ bool Engine::SetPlan(KeyId key, Plan plan, BufferId stored, BufferId other, doub
   rounds_.SetBuffers(key, stored, other, version);
   if (plan.hyper >= hyper_.size()) hyper_.resize(plan.hyper + 1);
   ++plan_changes_;
-  rounds_.SetBytes(key, plan.length * BytesOf(plan.dtype));
   plans_[key] = std::move(plan);
   return true;
 }
@@ -439,14 +438,16 @@ bool Engine::TakeNext(Job* job) {
 
 Work Engine::WorkOf(const Job& job) const {
   const Plan& plan = plans_[job.key];
-  return {.kernels = kernels_,
-          .plan = &plan,
-          .is_round = job.is_round,
-          .from = rounds_.HomeOf(job.key),
-          .to = job.moves ? 1 - rounds_.HomeOf(job.key) : rounds_.HomeOf(job.key),
-          .inputs = &job.inputs,
-          .outs = &job.outs,
-          .hyper = plan.access == Access::kStep ? hyper_[plan.hyper].Row(plan.count) : nullptr};
+  return {
+      .kernels = kernels_,
+      .plan = &plan,
+      .is_round = job.is_round,
+      .from = rounds_.HomeOf(job.key),
+      .to = job.moves ? 1 - rounds_.HomeOf(job.key) : rounds_.HomeOf(job.key),
+      .inputs = &job.inputs,
+      .outs = &job.outs,
+      .hyper = plan.access == Access::kStep ? hyper_[plan.hyper].Row(plan.count) : nullptr,
+      .overlaps = job.is_round && Overlap(job.inputs, job.outs, plan.length * BytesOf(plan.dtype))};
 }
 
 void Engine::StartLarge(Job& job, size_t traffic) {
@@ -456,7 +457,7 @@ void Engine::StartLarge(Job& job, size_t traffic) {
   large.streams = out_bytes_ >= kStreamBytes;
   const Plan& plan = *large.work.plan;
   large.chunk = plan.length;
-  if (Splits(plan, large.job.is_round)) {
+  if (Splits(large.work)) {
     const size_t parts = (traffic + kChunkBytes - 1) / kChunkBytes;
     const size_t length = (plan.length + parts - 1) / parts;
     large.chunk = (length + kChunkStep - 1) / kChunkStep * kChunkStep;

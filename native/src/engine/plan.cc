@@ -34,6 +34,13 @@ class Scratch {
   size_t size_ = 0;
 };
 
+// Whether two tensors of `bytes` bytes share some of them without being the same.
+bool SharesBytes(const void* a, const void* b, size_t bytes) {
+  const uintptr_t apart = reinterpret_cast<uintptr_t>(a) - reinterpret_cast<uintptr_t>(b);
+  // Distances from -(bytes - 1) to bytes - 1, without a branch.
+  return static_cast<bool>((apart != 0) & (bytes != 0) & (apart + bytes - 1 < 2 * bytes - 1));
+}
+
 bool IsHalf(Dtype dtype) { return dtype == Dtype::kFloat16 || dtype == Dtype::kBfloat16; }
 
 // Addresses `offset` bytes into each of a list.
@@ -41,11 +48,17 @@ class Shifted {
  public:
   template <typename Pointer>
   Shifted(const std::vector<Pointer>& from, size_t offset) : size_(from.size()) {
+    if (offset == 0) {
+      data_ = const_cast<void* const*>(from.data());
+      return;
+    }
+    void** shifted = few_;
     if (size_ > kFew) {
       many_.resize(size_);
-      data_ = many_.data();
+      shifted = many_.data();
     }
-    for (size_t k = 0; k < size_; ++k) data_[k] = At(from[k], offset);
+    for (size_t k = 0; k < size_; ++k) shifted[k] = At(from[k], offset);
+    data_ = shifted;
   }
   Shifted(const Shifted&) = delete;
   Shifted& operator=(const Shifted&) = delete;
@@ -57,7 +70,7 @@ class Shifted {
   static constexpr size_t kFew = 16;
   void* few_[kFew];
   std::vector<void*> many_;
-  void** data_ = few_;
+  void* const* data_;
   size_t size_;
 };
 
@@ -116,15 +129,25 @@ size_t TrafficOf(const Plan& plan, bool is_round, size_t inputs, size_t outs) {
   return bytes * (inputs + outs + state);
 }
 
-bool Splits(const Plan& plan, bool is_round) {
-  return !is_round || plan.access != Access::kStep || plan.step->splits;
+bool Overlap(const std::vector<const void*>& inputs, const std::vector<void*>& outs, size_t bytes) {
+  bool overlaps = false;
+  for (size_t k = 0; k < outs.size(); ++k) {
+    for (const void* const input : inputs) overlaps |= SharesBytes(outs[k], input, bytes);
+    for (size_t j = 0; j < k; ++j) overlaps |= SharesBytes(outs[k], outs[j], bytes);
+  }
+  return overlaps;
+}
+
+bool Splits(const Work& work) {
+  if (!work.is_round) return true;
+  return !work.overlaps && (work.plan->access != Access::kStep || work.plan->step->splits);
 }
 
 void Run(const Work& work, size_t begin, size_t end, bool streams) {
   const Plan& plan = *work.plan;
   const size_t bytes = BytesOf(plan.dtype);
   const bool in_pieces = !work.outs->empty() || work.from != work.to;
-  const bool fuses = in_pieces && Splits(plan, work.is_round);
+  const bool fuses = in_pieces && Splits(work);
   const size_t tile = fuses ? kTileBytes / bytes : end - begin;
   if (!fuses && work.is_round) Update(work, begin, end - begin);
   if (!fuses && work.outs->empty()) return;

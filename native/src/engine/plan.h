@@ -65,13 +65,18 @@ struct Work {
   const std::vector<const void*>* inputs;
   const std::vector<void*>* outs;
   const double* hyper;  // of a step
+  // Values are to be read whole before outs are written, each whole, see Overlap.
+  bool overlaps;
 };
+
+// Whether some of the outs share bytes with an input or with each other, without being the same.
+bool Overlap(const std::vector<const void*>& inputs, const std::vector<void*>& outs, size_t bytes);
 
 // Bytes that the work moves.
 size_t TrafficOf(const Plan& plan, bool is_round, size_t inputs, size_t outs);
 
 // Whether parts of the work can be done one by one.
-bool Splits(const Plan& plan, bool is_round);
+bool Splits(const Work& work);
 
 // Does the elements [begin, end) of the work. `streams`: outs are written past the caches.
 void Run(const Work& work, size_t begin, size_t end, bool streams);

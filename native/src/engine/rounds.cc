@@ -4,16 +4,6 @@
 #include <utility>
 
 namespace tensorkv::engine {
-namespace {
-
-// Whether two tensors of `bytes` bytes share some of them without being the same.
-bool Overlaps(const void* a, const void* b, size_t bytes) {
-  const uintptr_t apart = reinterpret_cast<uintptr_t>(a) - reinterpret_cast<uintptr_t>(b);
-  // Distances from -(bytes - 1) to bytes - 1, without a branch.
-  return static_cast<bool>((apart != 0) & (bytes != 0) & (apart + bytes - 1 < 2 * bytes - 1));
-}
-
-}  // namespace
 
 Rounds::Rounds(Rank ranks, Consistency consistency, double staleness)
     : ranks_(ranks),
@@ -320,49 +310,35 @@ bool Rounds::TakePulls(KeyId key, Job* job) {
 
 // The pushes of a round in ascending order of ranks, and the pulls of the same calls behind them.
 void Rounds::TakeRound(KeyId key, Job* job) {
-  fused_.clear();
+  job->parts = 0;
   const bool is_sync = consistency_ == Consistency::kSync;
   for (Rank rank = consistency_ == Consistency::kSsp ? Slowest(key) : 0; rank < ranks_; ++rank) {
     Part* const push = Head(key, rank);
     if (push == nullptr || !push->is_push || !is_live_[rank]) continue;
     push->is_taken = true;
+    ++job->parts;
     for (uint32_t i = 0; i < push->count; ++i) {
       job->inputs.push_back(push->ticket->tensors[push->first + i].data);
     }
-    Part* const pull = TakeFused(push, rank, job);
-    if (pull != nullptr) fused_.push_back(pull);
+    TakeFused(push, rank, job);
     if (!is_sync) break;
   }
-  if (job->outs.empty() || IsSafe(*job)) return;
-  job->outs.clear();
-  for (Part* const each : fused_) each->is_taken = false;
 }
 
-// The pull that follows `push` in its call, if its outs may be written in one go with the round.
-Part* Rounds::TakeFused(Part* push, Rank rank, Job* job) {
+// The pull that follows `push` in its call, if the rank may see the next version at once.
+void Rounds::TakeFused(Part* push, Rank rank, Job* job) {
   const Ticket& ticket = *push->ticket;
   Part* const pull = Follower(push, Last(push->key, rank));
-  if (pull == nullptr || pull->ticket != &ticket || pull->is_push || pull->is_view) return nullptr;
+  if (pull == nullptr || pull->ticket != &ticket || pull->is_push || pull->is_view) return;
   if (consistency_ == Consistency::kSsp &&
       !MaySee(push->key, rank, keys_[push->key].clocks[rank] + 1)) {
-    return nullptr;
+    return;
   }
   pull->is_taken = true;
+  ++job->parts;
   for (uint32_t i = 0; i < pull->count; ++i) {
     job->outs.push_back(ticket.tensors[pull->first + i].data);
   }
-  return pull;
-}
-
-// Whether what is written piece by piece is not read again, and nothing is written twice.
-bool Rounds::IsSafe(const Job& job) const {
-  const size_t bytes = keys_[job.key].bytes;
-  bool overlaps = false;
-  for (size_t k = 0; k < job.outs.size(); ++k) {
-    for (const void* const input : job.inputs) overlaps |= Overlaps(job.outs[k], input, bytes);
-    for (size_t j = 0; j < k; ++j) overlaps |= Overlaps(job.outs[k], job.outs[j], bytes);
-  }
-  return !overlaps;
 }
 
 void Rounds::Finish(const Job& job, std::vector<Ended>* ended) {
@@ -370,8 +346,24 @@ void Rounds::Finish(const Job& job, std::vector<Ended>* ended) {
   key.is_busy = false;
   if (job.is_round) key.version += 1;
   if (job.moves) key.home = static_cast<uint8_t>(1 - key.home);
+  if (job.is_round && job.parts == key.parts) return EndAll(job.key, ended);
   EndTaken(job.key, ended);
   Review(job.key);
+}
+
+// Ends all that a key has in its lanes: a round has taken it, so in each lane is a push of a call
+// and perhaps the pull behind it.
+void Rounds::EndAll(KeyId id, std::vector<Ended>* ended) {
+  Key& key = keys_[id];
+  for (Rank rank = 0; rank < ranks_; ++rank) {
+    Part* const last = std::exchange(Last(id, rank), nullptr);
+    if (last == nullptr) continue;
+    Part* const push = last->next;
+    push->has_ended = last->has_ended = true;
+    if (consistency_ == Consistency::kSsp) ++key.clocks[rank];
+    EndParts(push->ticket, push == last ? 1 : 2, ended);
+  }
+  key.parts = key.lanes = key.pushing = 0;
 }
 
 void Rounds::EndTaken(KeyId key, std::vector<Ended>* ended) {
@@ -400,7 +392,8 @@ void Rounds::EndLane(KeyId id, Rank rank, std::vector<Ended>* ended) {
     } else {
       last->next = head;
     }
-    End(part, ended);
+    part->has_ended = true;
+    EndParts(part->ticket, 1, ended);
   }
   if (last != nullptr && head->is_push && is_live_[rank]) ++key.pushing;
 }
@@ -414,10 +407,9 @@ void Rounds::Show(const Part& part) {
   ++key.pin_count[key.home];
 }
 
-void Rounds::End(Part* part, std::vector<Ended>* ended) {
-  Ticket* const ticket = part->ticket;
-  part->has_ended = true;
-  if (--ticket->open_parts > 0) return;
+void Rounds::EndParts(Ticket* ticket, uint32_t count, std::vector<Ended>* ended) {
+  ticket->open_parts -= count;
+  if (ticket->open_parts > 0) return;
   ended->push_back({ticket->rank, ticket->id, ticket->out_bytes, std::move(ticket->shown)});
   Free(ticket);
 }

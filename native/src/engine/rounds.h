@@ -86,6 +86,8 @@ struct Job {
   bool is_round;
   // The next version goes to the key's other buffer, for views hold this one.
   bool moves;
+  // How many parts a round has taken.
+  uint32_t parts;
   std::vector<const void*> inputs;
   // Where the tensor is written to, after the round if there is one.
   std::vector<void*> outs;
@@ -113,8 +115,6 @@ class Rounds {
 
   // Makes room for keys 0 to `count` - 1.
   void Resize(size_t count);
-  // The bytes of a tensor of `key`.
-  void SetBytes(KeyId key, size_t bytes) { keys_[key].bytes = bytes; }
   // Where the pushes of each rank on `key` that have ended are counted, with kSsp. Only while no
   // ticket is open.
   void SetClocks(KeyId key, double* clocks) { keys_[key].clocks = clocks; }
@@ -187,7 +187,6 @@ class Rounds {
   enum class Place : uint8_t { kNowhere, kLine, kOrdered };
 
   struct Key {
-    size_t bytes = 0;
     double* clocks = nullptr;
     // In all lanes.
     uint32_t parts = 0;
@@ -230,14 +229,14 @@ class Rounds {
   double PriorityOf(KeyId key) const;
   bool TakePulls(KeyId key, Job* job);
   void TakeRound(KeyId key, Job* job);
-  Part* TakeFused(Part* push, Rank rank, Job* job);
-  bool IsSafe(const Job& job) const;
+  void TakeFused(Part* push, Rank rank, Job* job);
+  void EndAll(KeyId id, std::vector<Ended>* ended);
   void EndTaken(KeyId key, std::vector<Ended>* ended);
   void EndLane(KeyId id, Rank rank, std::vector<Ended>* ended);
   void Show(const Part& part);
   int PlaceOf(const Key& key, BufferId buffer) const;
   uint32_t& PinsOf(KeyId key, int place, Rank rank);
-  void End(Part* part, std::vector<Ended>* ended);
+  void EndParts(Ticket* ticket, uint32_t count, std::vector<Ended>* ended);
   void Free(Ticket* ticket);
 
   Rank ranks_;
@@ -258,7 +257,6 @@ class Rounds {
   std::vector<Ticket*> free_;
   // Keys that have or had pins.
   std::vector<KeyId> pinned_;
-  std::vector<Part*> fused_;
 };
 
 }  // namespace tensorkv::engine
