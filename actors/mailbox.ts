@@ -148,7 +148,9 @@ export class Mailbox {
     const hasPlace = this.#queue.length === 0 && this.#unanswered.size < this.#capacity;
     // Who leaves waits for nothing: what has no place yet is never sent.
     if (hasPlace || body.type === 'leave') this.#send(waiting);
-    else if (this.#queue.length < this.#mostWaiting) this.#queue.push(waiting);
+    // Nobody waits for the answer to a new option, or would set it again.
+    else if (this.#queue.length < this.#mostWaiting || body.type === 'setHyper')
+      this.#queue.push(waiting);
     else
       reject(fullError(body, `fewer than ${this.#mostWaiting} requests before it without a place`));
   }

@@ -1,22 +1,23 @@
 import { createHash, randomBytes } from 'node:crypto';
 import * as nodeFs from 'node:fs';
-import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 
 /** The calls of `node:fs` that find and remove files; tests fail them one by one. */
-export type Folder = Pick<typeof nodeFs, 'readdirSync' | 'rmSync'>;
+export type Folder = Pick<typeof nodeFs, 'lstatSync' | 'readdirSync' | 'rmSync'>;
 
 /**
  * A temporary file is called `NAME.WHERE-PID-RANDOM.tmp`: WHERE is a digest of the place in which PID
  * is the number of the process that writes it, and of no other that lives.
  */
-const ending = /^([0-9a-f]{12})-([1-9][0-9]{0,9})-[0-9a-f]{12}\.tmp$/;
+const ending = /^([0-9a-f]{8}|x)-([1-9][0-9]{0,9})-[0-9a-f]{8}\.tmp$/;
 
+/** WHERE of a place that cannot be told from others: its files stay. */
+const nowhere = 'x';
 const here = whereAmI();
 
 /** A name beside `path` for what this process is about to write, one that nobody else takes. */
 export function temporaryPath(path: string): string {
-  return `${path}.${here}-${process.pid}-${randomBytes(6).toString('hex')}.tmp`;
+  return `${path}.${here}-${process.pid}-${randomBytes(4).toString('hex')}.tmp`;
 }
 
 /**
@@ -27,18 +28,16 @@ export function temporaryPath(path: string): string {
 export function removeStale(path: string, fs: Folder = nodeFs): void {
   const folder = dirname(path);
   const prefix = `${basename(path)}.`;
-  for (const file of filesIn(folder, fs)) {
-    if (!file.name.startsWith(prefix)) continue;
-    const found = ending.exec(file.name.slice(prefix.length));
-    // As it lies there: a link is none, whatever it leads to, and a folder is none.
-    if (found === null || !file.isFile()) continue;
-    const [, where, pid] = found;
-    if (where === here && isGone(Number(pid))) attempt(() => fs.rmSync(join(folder, file.name)));
+  for (const name of attempt(() => fs.readdirSync(folder)) ?? []) {
+    if (!name.startsWith(prefix)) continue;
+    const [, where, pid] = ending.exec(name.slice(prefix.length)) ?? [];
+    if (where !== here || where === nowhere || !isGone(Number(pid))) continue;
+    attempt(() => {
+      const file = join(folder, name);
+      // As it lies there: a link is none, whatever it leads to, and a folder is none.
+      if (fs.lstatSync(file).isFile()) fs.rmSync(file);
+    });
   }
-}
-
-function filesIn(folder: string, fs: Folder): readonly nodeFs.Dirent[] {
-  return attempt(() => fs.readdirSync(folder, { withFileTypes: true })) ?? [];
 }
 
 /** Whether no process has this number. One that may not be asked lives. */
@@ -51,12 +50,15 @@ function isGone(pid: number): boolean {
   }
 }
 
-/** Linux: this boot and this namespace of process numbers; elsewhere the machine, by its name. */
+/** Linux: this boot and this namespace of process numbers. Elsewhere nobody can tell. */
 function whereAmI(): string {
   const boot = attempt(() => nodeFs.readFileSync('/proc/sys/kernel/random/boot_id', 'utf8'));
   const space = attempt(() => nodeFs.readlinkSync('/proc/self/ns/pid'));
-  const place = boot === undefined || space === undefined ? hostname() : boot + space;
-  return createHash('sha256').update(place).digest('hex').slice(0, 12);
+  if (boot === undefined || space === undefined) return nowhere;
+  return createHash('sha256')
+    .update(boot + space)
+    .digest('hex')
+    .slice(0, 8);
 }
 
 /** What `action` gives, or undefined where it cannot be done. */

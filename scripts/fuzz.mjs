@@ -49,13 +49,14 @@ async function orders(runs) {
   const program = join(folder, 'build', 'tensorkv_fuzz_orders');
   const found = join(root, 'native', 'fuzz', 'corpus');
   const env = options('address');
-  // What was found once, first; then new input, which stays in the build folder.
+  // What was found once, first; then new input.
   const kept = readdirSync(found).map((file) => join(found, file));
   const replay = run([program, ...kept], { env, timeoutMs: limitMs });
   tally.note(replay.passed, 'orders found before', `${kept.length} files`, replay.output);
-  const corpus = join(folder, 'corpus');
-  mkdirSync(corpus, { recursive: true });
   const start = (count, own) => {
+    // A folder each: what another process finds is no input of this seed.
+    const corpus = join(folder, `corpus-${own}`);
+    mkdirSync(corpus, { recursive: true });
     // A pool that grows is not a leak: looking after each run would take most of the time.
     const flags = [`-runs=${count}`, `-seed=${own}`, '-max_len=48', '-detect_leaks=0'];
     return { command: [program, ...flags, `-artifact_prefix=${folder}/`, corpus, found], env };

@@ -117,7 +117,7 @@ export const mutants = [
   {
     name: 'values written over',
     file: engine,
-    changes: [['.overlaps = job.is_round &&', '.overlaps = false &&']],
+    changes: [['.overlaps = Overlap(', '.overlaps = false && Overlap(']],
     by: 'tests',
   },
   {

@@ -1,25 +1,26 @@
 import { codecOf } from './core/elements.js';
-import type { TensorData } from './core/dtypes.js';
+import type { DType, TensorData } from './core/dtypes.js';
 import { KVStoreError, showKey } from './core/errors.js';
 import type { Key } from './core/keys.js';
 import { isRowSparse, type RequestBody, type WireGroup } from './core/protocol.js';
-import type { TensorHandle } from './core/tensor.js';
 
 /** A call whose tensors are watched until it has ended. */
 export interface WatchedCall {
-  /** The call's outcome, or `bad_argument` where a value was written to before the call ended. */
-  over<T>(ended: Promise<T>): Promise<T>;
-  /** The same of a call that blocks. */
-  during<T>(call: () => T): T;
+  /** It has ended: its tensors are the caller's again. */
+  end(): void;
+  /** It has blocked, and is done: so are all calls on its keys that were made before. */
+  settle(): void;
+  /** Throws `bad_argument` if a value was not what it was when the call began, as the call ended. */
+  check(): void;
 }
 
-/** A tensor that an open call reads, or writes. */
+/** A piece of memory that an open call reads, or writes. */
 interface Use {
   readonly key: Key;
-  readonly dtype: TensorHandle['dtype'];
+  readonly dtype: DType;
   readonly data: TensorData;
   readonly isOut: boolean;
-  /** A value's elements when its call began; undefined where a call on its key may write to it. */
+  /** A pushed value when its call began; undefined where nobody looks whether it changes. */
   before: TensorData | undefined;
 }
 
@@ -27,64 +28,88 @@ interface Use {
  * The debug mode of a store: knows the tensors of its open calls, and refuses uses of them that would
  * be a race. A pushed tensor may not be written to until its call has ended. What a call reads or
  * writes for one key may not be read or written for another by a call that overlaps it, unless both
- * read; calls on one key take effect in order, and may hand tensors on.
+ * read; calls on one key take effect in order, and may hand tensors on. Memory that two
+ * `SharedArrayBuffer` objects stand for, as after a clone, is not seen to be the same.
  */
 export class InFlight {
-  readonly #open = new Set<Use>();
+  readonly #open = new Map<ArrayBufferLike, Set<Use>>();
 
   /** Begins a call that has not been sent yet. Throws `bad_argument`, and is then not begun. */
   begin(body: RequestBody): WatchedCall {
     const uses = usesOf(body);
-    for (const use of uses) {
-      for (const other of this.#open) if (meet(use, other)) assertInOrder(use, other);
-    }
-    for (const use of uses) this.#enter(use, uses);
+    for (const use of uses) for (const other of this.#meeting(use)) assertInOrder(use, other);
+    for (const use of uses) this.#enter(use);
+    let problem: KVStoreError | undefined;
     return {
-      over: async (ended) => {
-        const result = await ended.finally(() => this.#leave(uses));
-        uses.forEach(assertUnchanged);
-        return result;
+      end: () => {
+        for (const use of uses) this.#leave(use);
+        problem = uses.map(changeOf).find((each) => each !== undefined);
       },
-      during: (call) => {
-        try {
-          const result = call();
-          uses.forEach(assertUnchanged);
-          return result;
-        } finally {
-          this.#leave(uses);
-        }
+      settle: () => this.#settle(new Set(groupsOf(body).map(({ key }) => key))),
+      check: () => {
+        if (problem !== undefined) throw problem;
       },
     };
   }
 
-  #enter(use: Use, own: readonly Use[]): void {
-    for (const other of [...this.#open, ...own]) {
-      if (other === use || !meet(use, other)) continue;
-      if (use.isOut) other.before = undefined;
-      if (other.isOut) use.before = undefined;
+  #settle(keys: ReadonlySet<Key>): void {
+    for (const uses of this.#open.values()) {
+      for (const use of uses) {
+        if (!keys.has(use.key)) continue;
+        use.before = undefined; // Whether it had changed by then, nobody knows.
+        this.#leave(use);
+      }
     }
-    this.#open.add(use);
   }
 
-  #leave(uses: readonly Use[]): void {
-    for (const use of uses) this.#open.delete(use);
+  /** Open uses of the same memory, one of the two writing. */
+  #meeting(use: Use): Use[] {
+    return [...(this.#open.get(use.data.buffer) ?? [])].filter((other) => meet(use, other));
+  }
+
+  #enter(use: Use): void {
+    // What a call on the same key writes to may change.
+    for (const other of this.#meeting(use)) use.before = other.before = undefined;
+    const uses = this.#open.get(use.data.buffer);
+    if (uses === undefined) this.#open.set(use.data.buffer, new Set([use]));
+    else uses.add(use);
+  }
+
+  #leave(use: Use): void {
+    const uses = this.#open.get(use.data.buffer);
+    if (uses?.delete(use) === true && uses.size === 0) this.#open.delete(use.data.buffer);
   }
 }
 
-/** The tensors of a request: those of values, then those of outs. */
+/** What a request reads, and what it writes. */
+function groupsOf(body: RequestBody): WireGroup[] {
+  return [...valuesOf(body), ...outsOf(body)];
+}
+
+function valuesOf(body: RequestBody): readonly WireGroup[] {
+  return 'push' in body ? body.push : 'values' in body ? body.values : [];
+}
+
+function outsOf(body: RequestBody): readonly WireGroup[] {
+  return 'pull' in body ? body.pull : [];
+}
+
 function usesOf(body: RequestBody): Use[] {
-  const values = 'push' in body ? body.push : 'values' in body ? body.values : [];
-  const outs: readonly WireGroup[] = 'pull' in body ? body.pull : [];
+  // Of the values of an init only rank 0's count, and not before all ranks are there.
+  const isPush = 'push' in body;
   return [
-    ...values.flatMap((group) => usesOfGroup(group, false)),
-    ...outs.flatMap((group) => usesOfGroup(group, true)),
+    ...valuesOf(body).flatMap((group) => usesOfGroup(group, false, isPush)),
+    ...outsOf(body).flatMap((group) => usesOfGroup(group, true, false)),
   ];
 }
 
-function usesOfGroup({ key, tensors }: WireGroup, isOut: boolean): Use[] {
-  return tensors.map((tensor) => {
-    const { dtype, data } = isRowSparse(tensor) ? tensor.rows : tensor;
-    return { key, dtype, data, isOut, before: isOut ? undefined : data.slice() };
+function usesOfGroup({ key, tensors }: WireGroup, isOut: boolean, keeps: boolean): Use[] {
+  const use = (dtype: DType, data: TensorData): Use => {
+    return { key, dtype, data, isOut, before: keeps ? data.slice() : undefined };
+  };
+  return tensors.flatMap((tensor) => {
+    if (!isRowSparse(tensor)) return [use(tensor.dtype, tensor.data)];
+    return [use('int64', tensor.indices), use(tensor.rows.dtype, tensor.rows.data)];
   });
 }
 
@@ -107,12 +132,12 @@ function assertInOrder(use: Use, other: Use): void {
   );
 }
 
-function assertUnchanged({ key, dtype, data, before }: Use): void {
-  if (before === undefined) return;
+function changeOf({ key, dtype, data, before }: Use): KVStoreError | undefined {
+  if (before === undefined) return undefined;
   const at = data.findIndex((element, i) => !Object.is(element, before[i]));
-  if (at < 0) return;
+  if (at < 0) return undefined;
   const { get } = codecOf(dtype);
-  throw new KVStoreError(
+  return new KVStoreError(
     'bad_argument',
     `${showKey(key)} expected its values to stay as they are until the push has ended, but ` +
       `element ${at} changed from ${get(before, at)} to ${get(data, at)}; the push was applied`,

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { inspect } from 'node:util';
+import type { Done } from '../actors/mailbox.js';
 import type { Plane } from '../actors/plane.js';
 import {
   filePath,
@@ -348,7 +349,10 @@ export class KVStore extends KVStoreBase {
       const { body, finish } = prepare();
       const watched = this.#inFlight?.begin(body);
       const ended = this.#request(body);
-      return finish(await (watched?.over(ended) ?? ended));
+      if (watched === undefined) return finish(await ended);
+      const result = finish(await ended.finally(watched.end));
+      watched.check();
+      return result;
     });
   }
 
@@ -357,7 +361,16 @@ export class KVStore extends KVStoreBase {
     const { body, finish } = prepare();
     const watched = this.#inFlight?.begin(body);
     if (watched === undefined) return finish(this.#plane.requestSync(body));
-    return finish(watched.during(() => this.#plane.requestSync(body)));
+    let done: Done;
+    try {
+      done = this.#plane.requestSync(body);
+    } finally {
+      watched.end();
+    }
+    watched.settle();
+    const result = finish(done);
+    watched.check();
+    return result;
   }
 
   #stateCall(type: 'save' | 'load', what: 'store' | 'optimizer', path: unknown): Promise<void> {

@@ -97,7 +97,8 @@ class LiveOptimizer {
         const plain = plainOptions(this.#options);
         const change = { [assigned]: assigned in plain ? plain[assigned] : value };
         this.#unanswered += 1;
-        // It can only fail once the store is closed or has another optimizer: then it is void.
+        // It fails where it is void, for the store is closed or has another optimizer; or at its deadline,
+        // as the pushes behind it do.
         const answered = (): void => this.#answered();
         send(change).then(answered, answered);
         return true;

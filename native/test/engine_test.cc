@@ -264,6 +264,14 @@ void WritesOverlappingOuts(const KernelTable& kernels, size_t length) {
   for (size_t i = 0; i < length; ++i) CHECK(stored[i] == static_cast<float>(i));
   for (size_t i = 0; i < length; ++i) CHECK(memory[i + 1] == static_cast<float>(i));
   CHECK(memory[length + 1] == static_cast<float>(length - 1));
+  const int32_t pull[] = {0, 0, 2, 2, 1};  // The other one last.
+  const Order again = {
+      .id = 2, .deadline_ms = 0, .priority = 0, .is_disjoint = true, .words = pull, .count = 5};
+  CHECK(engine->Submit(*device, &again, 1, 0, false) == 1);
+  while (engine->Wait(*device, 50, ids, 1) == 0) {
+  }
+  CHECK(memory[1] == 0);
+  for (size_t i = 0; i < length; ++i) CHECK(memory[i + 2] == static_cast<float>(i));
   engine->Detach(*device);
   engine->Close();
 }

@@ -142,15 +142,19 @@ test('queue_full: where many wait for a place, more are refused at once', async 
   const says = ['barrier', 'fewer than 2 requests'];
   await rejects(t, mailbox.request(barrier()), { code: 'queue_full', says });
   t.is(mailbox.inFlight, 3);
+  // Nobody would hear that an option was not set.
+  calls.push(mailbox.request({ type: 'setHyper', options: { lr: 1 } }));
   link.answer({ type: 'done', id: 1 });
+  await posted();
+  link.answer({ type: 'done', id: 2 });
   calls.push(mailbox.request(barrier())); // There is room again.
-  for (const id of [2, 3, 4]) {
+  for (const id of [3, 4, 5]) {
     await posted();
     link.answer({ type: 'done', id });
   }
   t.deepEqual(
     (await Promise.all(calls)).map(({ id }) => id),
-    [1, 2, 3, 4],
+    [1, 2, 3, 4, 5],
   );
 });
 

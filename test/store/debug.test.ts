@@ -75,6 +75,20 @@ onEveryPlane('debug: rows of a row-sparse value are watched too', async (t, open
   value.rows.data[3] = 5;
   const says = ['key "w"', 'element 3 changed from 1 to 5'];
   await rejects(t, push, { code: 'bad_argument', key: 'w', says });
+  const { updates } = kv.stats();
+  const other = kv.push('w', value);
+  value.indices[1] = 5n;
+  const says2 = ['key "w"', 'element 1 changed from 4 to 5'];
+  await rejects(t, other, { code: 'bad_argument', key: 'w', says: says2 });
+  t.is(kv.stats().updates, updates + 1); // It was applied, and is counted.
+});
+
+onEveryPlane('debug: what a key begins with may be written to at once', async (t, open) => {
+  const kv = await open('local', debug);
+  const value = ones(4);
+  const init = kv.init('w', value);
+  value.data[1] = 9;
+  await t.notThrowsAsync(init);
 });
 
 onEveryPlane('debug: a call that fails leaves its tensors free', async (t, open) => {
@@ -100,6 +114,6 @@ test('debug: without it nobody looks', async (t) => {
 
 test('debug: a group has it on every device, for calls that block too', async (t) => {
   const group = await launch(program('writes-in-flight'), { devices: 2, debug: true });
-  const expected = ['bad_argument b', 'bad_argument b'];
+  const expected = ['bad_argument b', 'bad_argument b', 'done', 'done'];
   t.deepEqual(await group.done, [expected, expected]);
 });

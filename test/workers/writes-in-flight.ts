@@ -19,5 +19,14 @@ export default defineWorker(async ({ kv }) => {
     outcomes.push(outcome(error));
   }
   await pull;
+  // A blocking call is behind those on its key: they have ended, and their tensors are free.
+  const earlier = kv.push('w', value);
+  kv.pullSync('w');
+  value.data[0] = 6;
+  outcomes.push(await earlier.then(() => 'done', outcome));
+  const before = kv.push('w', value);
+  kv.pushSync('w', ones(4));
+  kv.pullSync('b', { out: value });
+  outcomes.push(await before.then(() => 'done', outcome));
   return outcomes;
 });

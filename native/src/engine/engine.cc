@@ -438,16 +438,15 @@ bool Engine::TakeNext(Job* job) {
 
 Work Engine::WorkOf(const Job& job) const {
   const Plan& plan = plans_[job.key];
-  return {
-      .kernels = kernels_,
-      .plan = &plan,
-      .is_round = job.is_round,
-      .from = rounds_.HomeOf(job.key),
-      .to = job.moves ? 1 - rounds_.HomeOf(job.key) : rounds_.HomeOf(job.key),
-      .inputs = &job.inputs,
-      .outs = &job.outs,
-      .hyper = plan.access == Access::kStep ? hyper_[plan.hyper].Row(plan.count) : nullptr,
-      .overlaps = job.is_round && Overlap(job.inputs, job.outs, plan.length * BytesOf(plan.dtype))};
+  return {.kernels = kernels_,
+          .plan = &plan,
+          .is_round = job.is_round,
+          .from = rounds_.HomeOf(job.key),
+          .to = job.moves ? 1 - rounds_.HomeOf(job.key) : rounds_.HomeOf(job.key),
+          .inputs = &job.inputs,
+          .outs = &job.outs,
+          .hyper = plan.access == Access::kStep ? hyper_[plan.hyper].Row(plan.count) : nullptr,
+          .overlaps = Overlap(job.inputs, job.outs, plan.length * BytesOf(plan.dtype))};
 }
 
 void Engine::StartLarge(Job& job, size_t traffic) {

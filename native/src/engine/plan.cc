@@ -3,6 +3,8 @@
 #include <memory>
 #include <new>
 
+#include "../overlap.h"
+
 namespace tensorkv::engine {
 namespace {
 
@@ -33,13 +35,6 @@ class Scratch {
   std::unique_ptr<char[], Delete> room_;
   size_t size_ = 0;
 };
-
-// Whether two tensors of `bytes` bytes share some of them without being the same.
-bool SharesBytes(const void* a, const void* b, size_t bytes) {
-  const uintptr_t apart = reinterpret_cast<uintptr_t>(a) - reinterpret_cast<uintptr_t>(b);
-  // Distances from -(bytes - 1) to bytes - 1, without a branch.
-  return static_cast<bool>((apart != 0) & (bytes != 0) & (apart + bytes - 1 < 2 * bytes - 1));
-}
 
 bool IsHalf(Dtype dtype) { return dtype == Dtype::kFloat16 || dtype == Dtype::kBfloat16; }
 
@@ -139,8 +134,8 @@ bool Overlap(const std::vector<const void*>& inputs, const std::vector<void*>& o
 }
 
 bool Splits(const Work& work) {
-  if (!work.is_round) return true;
-  return !work.overlaps && (work.plan->access != Access::kStep || work.plan->step->splits);
+  if (work.overlaps) return false;
+  return !work.is_round || work.plan->access != Access::kStep || work.plan->step->splits;
 }
 
 void Run(const Work& work, size_t begin, size_t end, bool streams) {

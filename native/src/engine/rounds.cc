@@ -346,6 +346,7 @@ void Rounds::Finish(const Job& job, std::vector<Ended>* ended) {
   key.is_busy = false;
   if (job.is_round) key.version += 1;
   if (job.moves) key.home = static_cast<uint8_t>(1 - key.home);
+  // Nothing leaves the lanes of a busy key, so as many parts are the same parts.
   if (job.is_round && job.parts == key.parts) return EndAll(job.key, ended);
   EndTaken(job.key, ended);
   Review(job.key);
