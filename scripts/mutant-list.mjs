@@ -1,5 +1,5 @@
 // Faults that somebody could make in the engine: in `file`, each of `changes` stands once and becomes
-// what is behind it. `by` is what has to catch it: `tests` (native/test/rounds_test.cc and engine_test.cc) or `stress`
+// what is behind it. `by` is what has to catch it: `tests` (native/stress/engine_tests.cc) or `stress`
 // (native/stress/engine_stress.cc), both under the thread sanitizer.
 const engine = 'engine.cc';
 const inbox = 'inbox.cc';
@@ -160,6 +160,68 @@ export const mutants = [
     name: 'a flag that is no atomic',
     file: 'engine.h',
     changes: [['std::atomic<bool> has_chunks_{false};', 'bool has_chunks_ = false;']],
+    by: 'stress',
+  },
+  {
+    name: 'detach that does not wait',
+    file: engine,
+    changes: [
+      ['if (HasOpen(device.rank)) Stop(lock);', 'if (HasOpen(device.rank)) is_leased_ = false;'],
+    ],
+    by: 'tests',
+  },
+  {
+    name: 'a look without an end',
+    file: 'patience.h',
+    changes: [
+      ['      if (now - before > kLong) return Learn(false, true);\n', ''],
+      [
+        '      if (now - begin > std::chrono::duration<double, std::micro>(us_)) return Learn(false, false);\n',
+        '',
+      ],
+    ],
+    by: 'tests',
+  },
+  {
+    name: 'news missed before parking',
+    file: inbox,
+    changes: [
+      [
+        'woken_.wait_until(lock, until, [this] { return has_news(); });',
+        'woken_.wait_until(lock, until);',
+      ],
+    ],
+    by: 'tests',
+  },
+  {
+    name: 'a call that is forgotten',
+    file: inbox,
+    changes: [['  if (ended_.empty()) was_called_.store', '  was_called_.store']],
+    by: 'tests',
+  },
+  {
+    name: 'a wait without an end',
+    file: engine,
+    changes: [
+      ['while (!inbox.has_news() && Clock::now() < until) {', 'while (!inbox.has_news()) {'],
+    ],
+    by: 'tests',
+  },
+  {
+    name: 'an effort without an end',
+    file: engine,
+    changes: [
+      [
+        'return (inbox != nullptr && inbox->has_news()) ||\n         (until',
+        'return (inbox != nullptr && inbox->has_news()) && (until',
+      ],
+    ],
+    by: 'tests',
+  },
+  {
+    name: 'nobody does what an effort leaves',
+    file: engine,
+    changes: [['if ((is_over && has_work()) || (budget == 0 && has_rounds_)) {', 'if (false) {']],
     by: 'stress',
   },
 ];

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "../test/check.h"
+#include "../test/watchdog.h"
 #include "engine/engine.h"
 
 namespace tensorkv::stress {
@@ -211,6 +212,7 @@ class Worker {
 
   void End(const double* ids, size_t count) {
     for (size_t i = 0; i < count; ++i) CHECK(open_.erase(ids[i]) == 1);
+    if (count > 0) test::Watchdog::Note();
   }
 
   std::vector<int32_t>& SentOf(double id) { return sent_[static_cast<size_t>(id) % sent_.size()]; }
@@ -308,6 +310,7 @@ int main(int argc, char** argv) {
   const char* const given = std::getenv("TENSORKV_SEED");
   const uint64_t seed =
       given == nullptr ? std::random_device{}() : std::strtoull(given, nullptr, 10);
+  tensorkv::test::Watchdog::Begin();
   std::printf("TENSORKV_SEED=%llu, ", static_cast<unsigned long long>(seed));
   std::fflush(stdout);
   const auto batches = static_cast<uint32_t>(wanted / kRanks / kBatchOperations / 3 + 1);

@@ -76,12 +76,23 @@ void WakesWhoIsParked() {
   }
 }
 
+// News that came before a thread parks keeps it from parking: nobody wakes it again.
+void ParksForNoOldNews() {
+  Inbox inbox(nullptr);
+  double ids[1];
+  inbox.BeginWait();
+  inbox.Tell(Add(inbox, 1));
+  inbox.Park(std::chrono::steady_clock::now() + kSlice);
+  CHECK(inbox.EndWait(ids, 1) == 1);
+}
+
 }  // namespace
 
 void TestInbox() {
   RingsOnce();
   RemembersCalls();
   WakesWhoIsParked();
+  ParksForNoOldNews();
 }
 
 }  // namespace tensorkv::test

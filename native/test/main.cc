@@ -7,7 +7,8 @@
 // under sanitizers.
 int main() {
   tensorkv::test::TestInbox();
-  tensorkv::test::TestRounds();
+  tensorkv::test::TestRounds(20'000);
+  tensorkv::test::TestDevices(*tensorkv::KernelsFor(tensorkv::Cpu::kBaseline));
   tensorkv::test::TestEngine(*tensorkv::KernelsFor(tensorkv::Cpu::kBaseline));
   for (const tensorkv::Cpu cpu : tensorkv::kCpus) {
     const tensorkv::KernelTable* const kernels = tensorkv::KernelsFor(cpu);

@@ -9,6 +9,7 @@
 
 #include "check.h"
 #include "suites.h"
+#include "watchdog.h"
 
 namespace tensorkv::test {
 namespace {
@@ -438,13 +439,16 @@ class Schedule {
 
 }  // namespace
 
-void TestRounds() {
+void TestRounds(uint32_t schedules) {
   const char* const given = std::getenv("TENSORKV_SEED");
   const uint64_t first =
       given == nullptr ? std::random_device{}() : std::strtoull(given, nullptr, 10);
   std::printf("rounds: TENSORKV_SEED=%llu  ", static_cast<unsigned long long>(first));
   std::fflush(stdout);
-  for (uint64_t seed = first; seed < first + 20'000; ++seed) Schedule(seed).Run();
+  for (uint64_t seed = first; seed < first + schedules; ++seed) {
+    Schedule(seed).Run();
+    Watchdog::Note();
+  }
 }
 
 }  // namespace tensorkv::test

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+
 #include "kernels.h"
 
 namespace tensorkv::test {
@@ -20,8 +22,12 @@ void TestThreads(const KernelTable& kernels);
 // How a device hears of what has ended.
 void TestInbox();
 
-// Seeded schedules of the engine's decisions, and devices on threads whose store is recalled.
-void TestRounds();
+// When a device comes back from a wait, and when it may go.
+void TestDevices(const KernelTable& kernels);
+
+// Seeded schedules of the engine's decisions, so many; and devices on threads whose store is
+// recalled.
+void TestRounds(uint32_t schedules);
 void TestEngine(const KernelTable& kernels);
 
 // Around every vector width, and around the tiles of sums (512 floats) and copies (8 KiB).
