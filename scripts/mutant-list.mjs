@@ -208,17 +208,6 @@ export const mutants = [
     by: 'tests',
   },
   {
-    name: 'an effort without an end',
-    file: engine,
-    changes: [
-      [
-        'return (inbox != nullptr && inbox->has_news()) ||\n         (until',
-        'return (inbox != nullptr && inbox->has_news()) && (until',
-      ],
-    ],
-    by: 'tests',
-  },
-  {
     name: 'nobody does what an effort leaves',
     file: engine,
     changes: [['if ((is_over && has_work()) || (budget == 0 && has_rounds_)) {', 'if (false) {']],

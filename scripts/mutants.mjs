@@ -3,18 +3,16 @@
 //
 //   node scripts/mutants.mjs                 all of mutant-list.mjs
 //   node scripts/mutants.mjs 'torn copy'     some of them
-import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
+import { buildMutant } from './mutant-build.mjs';
 import { mutants } from './mutant-list.mjs';
-import { build, options, root, start } from './native-variants.mjs';
+import { build, options, start } from './native-variants.mjs';
 import { Tally } from './tally.mjs';
 
-const source = join(root, 'native', 'src');
 /** A program that hangs notices it by itself; this is for one that goes on for ever. */
 const mostLimitMs = 5 * 60_000;
 const operations = 100_000;
-const flags = ['-std=c++20', '-O1', '-gline-tables-only', '-fsanitize=thread', '-pthread'];
 
 /** What native/test/watchdog.h ends a program with. */
 const hungStatus = 67;
@@ -23,42 +21,6 @@ const programs = {
   tests: { target: 'tensorkv_engine_tests', args: [] },
   stress: { target: 'tensorkv_stress', args: [String(operations)] },
 };
-
-function filesBelow(folder, ending) {
-  return readdirSync(folder, { recursive: true })
-    .filter((file) => file.endsWith(ending))
-    .map((file) => join(folder, file));
-}
-
-/** The text of `file` with a fault in it, or undefined where it has no place. */
-function faulty({ file, changes }) {
-  let text = readFileSync(join(source, 'engine', file), 'utf8');
-  for (const [find, put] of changes) {
-    if (text.split(find).length !== 2) return undefined;
-    text = text.replace(find, () => put);
-  }
-  return text;
-}
-
-/** The program of a mutant, or why there is none. */
-async function compile(folder, mutant) {
-  const { name, file, by } = mutant;
-  const text = faulty(mutant);
-  if (text === undefined) return { reason: `${file} has changed: the fault has no place` };
-  const place = join(folder, 'mutants', name.replaceAll(' ', '-'));
-  // Headers are looked for beside the file that includes them: it has to be a copy too.
-  cpSync(source, place, { recursive: true });
-  const copy = join(place, 'engine', file);
-  writeFileSync(copy, text);
-  const changed = file.endsWith('.h') ? filesBelow(join(place, 'engine'), '.cc') : [copy];
-  const objects = ['engine', 'kernels', 'level_baseline', programs[by].target]
-    .flatMap((target) => filesBelow(join(folder, 'build', 'CMakeFiles', `${target}.dir`), '.o'))
-    .filter((object) => !changed.some((each) => object.endsWith(`/engine/${basename(each)}.o`)));
-  const program = join(place, 'program');
-  const command = ['clang++-19', ...flags, ...changed, ...objects, '-o', program];
-  const { passed, output } = await start(command);
-  return passed ? { program } : { reason: `it does not compile: ${output}` };
-}
 
 /** What a run that was caught says of itself, in a few words. */
 function causeOf({ status, output }) {
@@ -82,7 +44,7 @@ async function checkFaultless(by) {
 }
 
 async function check(mutant) {
-  const { program, reason } = await compile(folder, mutant);
+  const { program, reason } = await buildMutant(folder, programs[mutant.by].target, mutant);
   if (program === undefined) {
     tally.note(false, mutant.name, reason);
     return;

@@ -6,13 +6,16 @@
 //
 // kernels: the C++ tests of native/test, under thread and under address.
 // engine: native/stress, devices on threads with deaths and recalls, under thread.
-// addon: the addon inside Node, a store under load, under thread and under address, leaks included.
+// addon: the addon inside Node, a store under load, under thread and under address, leaks included; and
+//   with a known race, which the thread sanitizer has to report.
 // Address is address, leak and undefined: one build.
 // tidy: clang-tidy, by .clang-tidy.
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ensure } from './debian-tools.mjs';
+import { buildMutant } from './mutant-build.mjs';
+import { mutants } from './mutant-list.mjs';
 import { build, environment, options, root, run, runShared } from './native-variants.mjs';
 import { Tally } from './tally.mjs';
 
@@ -38,12 +41,25 @@ function engine(operations) {
   tally.note(passed, 'engine under thread', output.trim().split('\n').at(-1), output);
 }
 
-function addon(name) {
-  const folder = build(name, ['tensorkv']);
-  const env = environment(name, folder);
+function loadAddon(name, folder) {
   const program = join(root, 'dist', 'test', 'sanitize', 'stress.js');
-  const { passed, output } = run(['node', program, String(groups)], { env, timeoutMs: limitMs });
+  const env = environment(name, folder);
+  return run(['node', program, String(groups)], { env, timeoutMs: limitMs });
+}
+
+function addon(name) {
+  const { passed, output } = loadAddon(name, build(name, ['tensorkv']));
   tally.note(passed, `addon in Node under ${name}`, output.trim().split('\n').at(-1), output);
+}
+
+/** A check that cannot fail is none: a race that is known has to be reported in the same run. */
+async function addonWithRace() {
+  const race = mutants.find(({ name }) => name === 'no lock');
+  const { place, reason } = await buildMutant(build('thread', ['tensorkv']), 'tensorkv', race);
+  const output = place === undefined ? reason : loadAddon('thread', place).output;
+  const isReported = output.includes('WARNING: ThreadSanitizer: data race');
+  const what = isReported ? 'reported' : 'NOT reported';
+  tally.note(isReported, 'addon in Node under thread, with a known race', what, output);
 }
 
 async function tidy() {
@@ -70,7 +86,10 @@ async function tidy() {
 const parts = {
   kernels: () => ['thread', 'address'].forEach(kernels),
   engine: (operations) => engine(operations),
-  addon: () => ['thread', 'address'].forEach(addon),
+  addon: () => {
+    ['thread', 'address'].forEach(addon);
+    return addonWithRace();
+  },
   tidy: () => tidy(),
 };
 const { values, positionals } = parseArgs({

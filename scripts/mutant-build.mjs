@@ -1,0 +1,56 @@
+// Builds of the thread variant with a known fault in the engine, linked from the objects of the build
+// without one. The shipped sources have no trace of it.
+import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { root, start } from './native-variants.mjs';
+
+const source = join(root, 'native', 'src');
+const flags = ['-std=c++20', '-O1', '-gline-tables-only', '-fPIC', '-fsanitize=thread', '-pthread'];
+
+/** How the addon is linked: it is loaded by a Node that is not instrumented. */
+const shared = ['-shared', '-shared-libsan', '-Wl,-z,nodelete'];
+const isAddon = (target) => target === 'tensorkv';
+
+function filesBelow(folder, ending) {
+  return readdirSync(folder, { recursive: true })
+    .filter((file) => file.endsWith(ending))
+    .map((file) => join(folder, file));
+}
+
+/** The text of `file` with a fault in it, or undefined where it has no place. */
+function faulty({ file, changes }) {
+  let text = readFileSync(join(source, 'engine', file), 'utf8');
+  for (const [find, put] of changes) {
+    if (text.split(find).length !== 2) return undefined;
+    text = text.replace(find, () => put);
+  }
+  return text;
+}
+
+/**
+ * `target` of the build in `folder` with a fault in it, as `program` in a `place` of its own, or the
+ * `reason` why there is none.
+ */
+export async function buildMutant(folder, target, mutant) {
+  const { name, file } = mutant;
+  const text = faulty(mutant);
+  if (text === undefined) return { reason: `${file} has changed: the fault has no place` };
+  const place = join(folder, 'mutants', `${target}-${name.replaceAll(' ', '-')}`);
+  // Headers are looked for beside the file that includes them: it has to be a copy too.
+  cpSync(source, place, { recursive: true });
+  const copy = join(place, 'engine', file);
+  writeFileSync(copy, text);
+  const changed = file.endsWith('.h') ? filesBelow(join(place, 'engine'), '.cc') : [copy];
+  const objects = ['engine', 'kernels', 'level_baseline', target]
+    .flatMap((each) => filesBelow(join(folder, 'build', 'CMakeFiles', `${each}.dir`), '.o'))
+    .filter((object) => !changed.some((each) => object.endsWith(`/engine/${basename(each)}.o`)));
+  const program = join(
+    place,
+    ...(isAddon(target) ? ['build', 'Release', 'tensorkv.node'] : ['program']),
+  );
+  mkdirSync(dirname(program), { recursive: true });
+  const link = isAddon(target) ? shared : [];
+  const command = ['clang++-19', ...flags, ...link, ...changed, ...objects, '-o', program];
+  const { passed, output } = await start(command);
+  return passed ? { place, program } : { reason: `it does not compile: ${output}` };
+}
