@@ -16,7 +16,7 @@ import { parseArgs } from 'node:util';
 import { ensure } from './debian-tools.mjs';
 import { buildMutant } from './mutant-build.mjs';
 import { mutants } from './mutant-list.mjs';
-import { build, environment, options, root, run, runShared } from './native-variants.mjs';
+import { build, environment, options, root, run, runShared, start } from './native-variants.mjs';
 import { Tally } from './tally.mjs';
 
 const tally = new Tally();
@@ -24,11 +24,23 @@ const limitMs = 10 * 60_000;
 /** A group is some devices that train, with settings, views and deaths, and a store that closes. */
 const groups = 6;
 
-function kernels(name) {
-  const folder = build(name, ['tensorkv_tests']);
-  const program = join(folder, 'build', 'tensorkv_tests');
-  const { passed, output } = run([program], { env: options(name), timeoutMs: limitMs });
-  tally.note(passed, `kernels under ${name}`, output.trim().split('\n').at(-1), output);
+/** Runs a program of each variant's build at once: they use one core each, for the most part. */
+async function both(what, target, commandOf) {
+  const names = ['thread', 'address'];
+  const folders = names.map((name) => build(name, [target]));
+  await Promise.all(
+    names.map(async (name, i) => {
+      const { command, env } = commandOf(name, folders[i]);
+      const { passed, output } = await start(command, { env, timeoutMs: limitMs });
+      tally.note(passed, `${what} under ${name}`, output.trim().split('\n').at(-1), output);
+    }),
+  );
+}
+
+function kernels() {
+  return both('kernels', 'tensorkv_tests', (name, folder) => {
+    return { command: [join(folder, 'build', 'tensorkv_tests')], env: options(name) };
+  });
 }
 
 function engine(operations) {
@@ -41,22 +53,20 @@ function engine(operations) {
   tally.note(passed, 'engine under thread', output.trim().split('\n').at(-1), output);
 }
 
-function loadAddon(name, folder) {
+/** A store under load, on the addon of a build. */
+function load(name, folder) {
   const program = join(root, 'dist', 'test', 'sanitize', 'stress.js');
-  const env = environment(name, folder);
-  return run(['node', program, String(groups)], { env, timeoutMs: limitMs });
+  return { command: ['node', program, String(groups)], env: environment(name, folder) };
 }
 
-function addon(name) {
-  const { passed, output } = loadAddon(name, build(name, ['tensorkv']));
-  tally.note(passed, `addon in Node under ${name}`, output.trim().split('\n').at(-1), output);
-}
-
-/** A check that cannot fail is none: a race that is known has to be reported in the same run. */
-async function addonWithRace() {
+async function addon() {
+  await both('addon in Node', 'tensorkv', load);
+  // A check that cannot fail is none: a race that is known has to be reported in the same run.
   const race = mutants.find(({ name }) => name === 'no lock');
   const { place, reason } = await buildMutant(build('thread', ['tensorkv']), 'tensorkv', race);
-  const output = place === undefined ? reason : loadAddon('thread', place).output;
+  const { command, env } = load('thread', place);
+  const { output } =
+    place === undefined ? { output: reason } : await start(command, { env, timeoutMs: limitMs });
   const isReported = output.includes('WARNING: ThreadSanitizer: data race');
   const what = isReported ? 'reported' : 'NOT reported';
   tally.note(isReported, 'addon in Node under thread, with a known race', what, output);
@@ -84,13 +94,10 @@ async function tidy() {
 }
 
 const parts = {
-  kernels: () => ['thread', 'address'].forEach(kernels),
-  engine: (operations) => engine(operations),
-  addon: () => {
-    ['thread', 'address'].forEach(addon);
-    return addonWithRace();
-  },
-  tidy: () => tidy(),
+  kernels,
+  engine,
+  addon,
+  tidy,
 };
 const { values, positionals } = parseArgs({
   allowPositionals: true,
