@@ -20,21 +20,15 @@ const timedRounds = 2 ** 16;
 
 /** The step as the store does it, on every device of a launched `dist_sync` group. */
 export async function storeSteps(
-  { sizes, devices, gradients }: StepProblem,
+  problem: StepProblem,
   { how }: { readonly how: StepWay },
 ): Promise<{ readonly variant: Variant; close(): Promise<void> }> {
+  const { sizes, devices, gradients } = problem;
   const commands = new Commands();
-  const tensorsOf = (): Tensor[] => sizes.map((size) => zeros([size]));
   const args: StoreDeviceArgs = {
     words: commands.words,
-    gradients: gradients.map((gradient) => {
-      const parts = cut(gradient, sizes);
-      return tensorsOf().map((tensor, i) => {
-        tensor.data.set(parts[i]!);
-        return tensor;
-      });
-    }),
-    outs: gradients.map(tensorsOf),
+    gradients: gradientsOf(problem),
+    outs: gradients.map(() => tensorsOf(sizes)),
     how,
     times: new Float64Array(new SharedArrayBuffer((timedRounds + 1) * 8)),
   };
@@ -56,6 +50,28 @@ export async function storeSteps(
       await heard;
     },
   };
+}
+
+const known = new WeakMap<StepProblem, Tensor[][]>();
+
+/** The gradients of every device as tensors. They are large and only read: all ways to step share them. */
+function gradientsOf(problem: StepProblem): readonly (readonly Tensor[])[] {
+  const { sizes, gradients } = problem;
+  const made =
+    known.get(problem) ??
+    gradients.map((gradient) => {
+      const parts = cut(gradient, sizes);
+      return tensorsOf(sizes).map((tensor, i) => {
+        tensor.data.set(parts[i]!);
+        return tensor;
+      });
+    });
+  known.set(problem, made);
+  return made;
+}
+
+function tensorsOf(sizes: readonly number[]): Tensor[] {
+  return sizes.map((size) => zeros([size]));
 }
 
 async function hear(group: WorkerGroup, commands: Commands): Promise<void> {
