@@ -42,14 +42,6 @@ void StreamCopy(char* out, const char* source, size_t bytes) {
 #endif
 }
 
-bool Overlap(void* const* outs, size_t count, size_t bytes) {
-  bool overlaps = false;
-  for (size_t k = 0; k < count; ++k) {
-    for (size_t j = 0; j < k; ++j) overlaps |= SharesBytes(outs[k], outs[j], bytes);
-  }
-  return overlaps;
-}
-
 }  // namespace
 
 void CopyPiece(const void* source, void* const* outs, size_t count, size_t bytes, bool streams) {
@@ -73,7 +65,7 @@ void FinishStreams() {
 void Copy(const void* source, void* const* outs, size_t count, size_t bytes) {
   // One out in one piece: memcpy itself knows what to do with a large range. Outs that share bytes
   // are each written whole, in order.
-  const size_t tile = count == 1 || Overlap(outs, count, bytes) ? bytes : kTileBytes;
+  const size_t tile = count == 1 || ShareBytes(outs, count, bytes) ? bytes : kTileBytes;
   const bool streams = count > 1 && bytes >= kStreamBytes / count;
   const char* const from = static_cast<const char*>(source);
   for (size_t begin = 0; begin < bytes; begin += tile) {

@@ -125,10 +125,9 @@ size_t TrafficOf(const Plan& plan, bool is_round, size_t inputs, size_t outs) {
 }
 
 bool Overlap(const std::vector<const void*>& inputs, const std::vector<void*>& outs, size_t bytes) {
-  bool overlaps = false;
-  for (size_t k = 0; k < outs.size(); ++k) {
-    for (const void* const input : inputs) overlaps |= SharesBytes(outs[k], input, bytes);
-    for (size_t j = 0; j < k; ++j) overlaps |= SharesBytes(outs[k], outs[j], bytes);
+  bool overlaps = ShareBytes(outs.data(), outs.size(), bytes);
+  for (const void* const out : outs) {
+    for (const void* const input : inputs) overlaps |= SharesBytes(out, input, bytes);
   }
   return overlaps;
 }
