@@ -36,6 +36,11 @@ export class OptimizerUpdate {
     this.#custom = new CustomUpdates(kernels, workspace, updaterTimeoutMs);
   }
 
+  /** Checks that `rule` can update `entry`. Throws `unsupported`. */
+  check(entry: Entry, rule: OptimizerRule): void {
+    this.#slotsOf(entry, rule, entry.roomShape);
+  }
+
   /**
    * Checks that `rule` can update `entry`, and allocates the slots and the scratch it needs. Throws
    * `unsupported`, `memory_limit`.

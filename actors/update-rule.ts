@@ -139,7 +139,7 @@ export class UpdateRule {
 
   /**
    * Checks that the rule in force can update `entry`, and allocates what it needs, unless pushes with
-   * an older rule still wait: then that is left to the update. Throws `updater_required`,
+   * an older rule still wait: then memory is left to the update. Throws `updater_required`,
    * `memory_limit`, `unsupported`.
    */
   admit(entry: Entry, values: readonly WireTensor[]): void {
@@ -153,6 +153,7 @@ export class UpdateRule {
     }
     this.compression.admit(entry, values.some(isRowSparse));
     if (entry.setting === rule.setting || entry.isIdle) this.#prepare(entry, rule);
+    else if (rule.kind === 'optimizer') this.#optimizers.check(entry, rule);
   }
 
   /**

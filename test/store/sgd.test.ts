@@ -209,3 +209,25 @@ onEveryPlane('S13: int32 keys have no optimizer', async (t, open) => {
     [0, 0],
   );
 });
+
+onEveryPlane(
+  'S13: a list with a key that the optimizer refuses changes no key, though one still waits for its updater',
+  async (t, open) => {
+    const kv = await open();
+    await kv.init(['f', 'i'], [zeros(1), zeros(1, { dtype: 'int32' })]);
+    await kv.setUpdater((_key, input, stored) => void stored.add_(input));
+    const values = [full(1, 1), full(1, 1, { dtype: 'int32' })];
+    const before = kv.push('i', values[1]!);
+    const isSet = kv.setOptimizer('sgd', { lr: 1 });
+    await rejects(t, kv.push(['f', 'i'], values), {
+      code: 'unsupported',
+      key: 'i',
+      says: ['key "i"', 'float32', 'int32'],
+    });
+    await Promise.all([before, isSet]);
+    t.deepEqual(
+      (await kv.pull(['f', 'i'])).map((each) => each.data[0]),
+      [0, 1],
+    );
+  },
+);
