@@ -3,6 +3,7 @@
 // (native/stress/engine_stress.cc), both under the thread sanitizer.
 const engine = 'engine.cc';
 const inbox = 'inbox.cc';
+const lists = 'lists.cc';
 const rounds = 'rounds.cc';
 
 export const mutants = [
@@ -87,11 +88,11 @@ export const mutants = [
   },
   {
     name: 'torn copy',
-    file: engine,
+    file: 'chunks.h',
     changes: [
       [
-        'large.chunks = (plan.length + large.chunk - 1) / large.chunk;',
-        'large.chunks = (plan.length + large.chunk - 1) / large.chunk - (plan.length > large.chunk);',
+        'left_((length + chunk - 1) / chunk)',
+        'left_((length + chunk - 1) / chunk - (length > chunk))',
       ],
     ],
     by: 'tests',
@@ -117,7 +118,7 @@ export const mutants = [
   {
     name: 'values written over',
     file: engine,
-    changes: [['.overlaps = Overlap(', '.overlaps = false && Overlap(']],
+    changes: [['.overlaps = overlaps}', '.overlaps = false && overlaps}']],
     by: 'tests',
   },
   {
@@ -125,7 +126,7 @@ export const mutants = [
     file: engine,
     changes: [
       [
-        '  while (running_ > 0 && !is_leased_) {\n    if (!RunChunk(lock)) stopped_.wait(lock);\n  }\n',
+        '  while (running_ > 0 && !is_leased_) {\n    if (RunChunk(lock, kUnlimited) == 0) stopped_.wait(lock);\n  }\n',
         '  static_cast<void>(lock);\n',
       ],
     ],
@@ -150,8 +151,8 @@ export const mutants = [
     file: engine,
     changes: [
       [
-        '  Acquire(lock);\n  if (++large.done == large.chunks) {',
-        '  const size_t done = ++large.done;\n  Acquire(lock);\n  if (done == large.chunks) {',
+        '  Acquire(lock);\n  if (large.chunks.End()) {',
+        '  const bool is_last = large.chunks.End();\n  Acquire(lock);\n  if (is_last) {',
       ],
     ],
     by: 'stress',
@@ -210,7 +211,41 @@ export const mutants = [
   {
     name: 'nobody does what an effort leaves',
     file: engine,
-    changes: [['if ((is_over && has_work()) || (budget == 0 && has_rounds_)) {', 'if (false) {']],
+    changes: [
+      [
+        'if (helps ? is_over && has_work() : has_rounds_ || (has_chunks_ && !has_called)) {',
+        'if (false) {',
+      ],
+    ],
     by: 'stress',
+  },
+  {
+    name: 'a list without one of its devices',
+    file: lists,
+    changes: [['list->count == rounds_->live_count()', 'list->count + 1 >= rounds_->live_count()']],
+    by: 'tests',
+  },
+  {
+    name: 'a list with the tensors of another call',
+    file: lists,
+    changes: [['return each.serials == serials;', 'return !each.serials.empty();']],
+    by: 'tests',
+  },
+  {
+    name: 'a list that does not hold its keys',
+    file: lists,
+    changes: [['rounds_->Hold(key);', 'static_cast<void>(key);']],
+    by: 'tests',
+  },
+  {
+    name: 'a list that ends before its jobs',
+    file: engine,
+    changes: [
+      [
+        '    RunJobs(large, begin, end);\n  }\n  Acquire(lock);',
+        '    Acquire(lock);\n    if (large.chunks.left() == 0) FinishList(large);\n    Deliver(lock);\n    lock.unlock();\n    RunJobs(large, begin, end);\n    Acquire(lock);\n    if (large.chunks.End()) large_.erase(found);\n    return traffic;\n  }\n  Acquire(lock);',
+      ],
+    ],
+    by: 'tests',
   },
 ];

@@ -42,17 +42,60 @@ void StreamCopy(char* out, const char* source, size_t bytes) {
 #endif
 }
 
+// From here on several outs are written side by side: each line of the source is read once for
+// them, which then took 0.75 of the time of one out after the other.
+constexpr size_t kSideBySideBytes = 2048;
+
+// A line of a cache, in as many registers as it takes.
+typedef float Line __attribute__((vector_size(64), aligned(1), may_alias));
+
+template <size_t kOuts>
+void CopyLines(const char* source, char* const* outs, size_t bytes) {
+  const size_t whole = bytes - bytes % sizeof(Line);
+  for (size_t at = 0; at < whole; at += sizeof(Line)) {
+    const Line line = *reinterpret_cast<const Line*>(source + at);
+    for (size_t k = 0; k < kOuts; ++k) *reinterpret_cast<Line*>(outs[k] + at) = line;
+  }
+  for (size_t k = 0; k < kOuts; ++k) memcpy(outs[k] + whole, source + whole, bytes - whole);
+}
+
+// Writes outs that share no bytes.
+void CopySideBySide(const char* source, char* const* outs, size_t count, size_t bytes) {
+  for (; count >= 4; count -= 4, outs += 4) CopyLines<4>(source, outs, bytes);
+  for (; count >= 2; count -= 2, outs += 2) CopyLines<2>(source, outs, bytes);
+  if (count == 1) memcpy(*outs, source, bytes);
+}
+
+// Copies `bytes` bytes from `offset` on to every out.
+void CopyTile(const void* source, void* const* outs, size_t count, size_t offset, size_t bytes,
+              bool streams, bool shares) {
+  constexpr size_t kGroup = 16;
+  const char* const from = static_cast<const char*>(source) + offset;
+  const bool waits = !streams && !shares && bytes >= kSideBySideBytes;
+  char* group[kGroup];
+  size_t size = 0;
+  for (size_t k = 0; k < count; ++k) {
+    if (outs[k] == source) continue;
+    char* const out = static_cast<char*>(outs[k]) + offset;
+    if (streams) {
+      StreamCopy(out, from, bytes);
+    } else if (!waits) {
+      memcpy(out, from, bytes);
+    } else {
+      group[size++] = out;
+    }
+    if (size < kGroup) continue;
+    CopySideBySide(from, group, size, bytes);
+    size = 0;
+  }
+  CopySideBySide(from, group, size, bytes);
+}
+
 }  // namespace
 
 void CopyPiece(const void* source, void* const* outs, size_t count, size_t bytes, bool streams) {
-  for (size_t k = 0; k < count; ++k) {
-    if (outs[k] == source) continue;
-    if (streams) {
-      StreamCopy(static_cast<char*>(outs[k]), static_cast<const char*>(source), bytes);
-    } else {
-      memcpy(outs[k], source, bytes);
-    }
-  }
+  const bool shares = bytes >= kSideBySideBytes && ShareBytes(outs, count, bytes);
+  CopyTile(source, outs, count, 0, bytes, streams, shares);
 }
 
 // Such stores are ordered with nothing else: whoever learns of the copy must see all of it.
@@ -65,21 +108,12 @@ void FinishStreams() {
 void Copy(const void* source, void* const* outs, size_t count, size_t bytes) {
   // One out in one piece: memcpy itself knows what to do with a large range. Outs that share bytes
   // are each written whole, in order.
-  const size_t tile = count == 1 || ShareBytes(outs, count, bytes) ? bytes : kTileBytes;
+  const bool shares = ShareBytes(outs, count, bytes);
+  const size_t tile = count == 1 || shares ? bytes : kTileBytes;
   const bool streams = count > 1 && bytes >= kStreamBytes / count;
-  const char* const from = static_cast<const char*>(source);
   for (size_t begin = 0; begin < bytes; begin += tile) {
     const size_t left = bytes - begin;
-    const size_t size = left < tile ? left : tile;
-    for (size_t k = 0; k < count; ++k) {
-      if (outs[k] == source) continue;
-      char* const piece = static_cast<char*>(outs[k]) + begin;
-      if (streams) {
-        StreamCopy(piece, from + begin, size);
-      } else {
-        memcpy(piece, from + begin, size);
-      }
-    }
+    CopyTile(source, outs, count, begin, left < tile ? left : tile, streams, shares);
   }
   if (streams) FinishStreams();
 }

@@ -29,7 +29,8 @@ void TestLength(const KernelTable& kernels, size_t length, size_t count) {
 void TestCopy(const KernelTable& kernels) {
   for (const size_t length : kLengths)
     for (const size_t count : {1, 2, 3, 9}) TestLength(kernels, length, count);
-  for (const size_t length : {8191, 8192, 8193, 16385}) TestLength(kernels, length, 2);
+  for (const size_t length : {8191, 8192, 8193, 16385})
+    for (const size_t count : {2, 3, 7, 33}) TestLength(kernels, length, count);
   // Long enough for stores past the cache, each out at its own distance from a line's start. The
   // last tile is longer than that distance, then shorter.
   for (const size_t rest : {77, 5}) TestLength(kernels, (size_t{6} << 20) + rest, 2);

@@ -27,9 +27,11 @@ using engine::Ticket;
 
 constexpr Rank kRanks = 4;
 constexpr uint32_t kRounds = 100;
-// Small ones, one of several chunks, one of no elements.
-constexpr size_t kKeyLengths[] = {1, 16, 1000, 0, 100'000};
+// Small ones, one of no elements, some of which a list has several chunks, and one that has them by
+// itself.
+constexpr size_t kKeyLengths[] = {1, 16, 1000, 0, 10'000, 10'000, 10'000, 100'000};
 constexpr KeyId kKeys = sizeof(kKeyLengths) / sizeof(kKeyLengths[0]);
+constexpr KeyId kSmallKeys = kKeys - 1;
 
 // A request that a recall has given back, or what is left of a list of keys.
 struct Returned {
@@ -38,7 +40,7 @@ struct Returned {
 };
 
 // One device's thread: every round it pushes a number to each key and pulls the sum; then another
-// one to all keys as one list.
+// one to all keys as one list. At last the same with a list that the engine does as a whole.
 class Worker {
  public:
   Worker(Engine& engine, Rank rank) : engine_(engine), device_(engine.Attach(rank, [] {})) {
@@ -65,9 +67,15 @@ class Worker {
       while (!open.empty()) Look(&open);
       CheckSums(2 * round);
       Fill(2 * round + 1);
-      open.push_back(SendList(round));
+      open.push_back(SendList(round, kKeys));
       while (!open.empty()) Look(&open);
       CheckSums(2 * round + 1);
+    }
+    for (uint32_t round = kRounds; round < 2 * kRounds; ++round) {
+      Fill(2 * round);
+      std::vector<double> open = {SendList(round, kSmallKeys)};
+      while (!open.empty()) Look(&open);
+      CheckSums(2 * round, kSmallKeys);
     }
   }
 
@@ -79,9 +87,9 @@ class Worker {
     }
   }
 
-  void CheckSums(uint32_t version) const {
+  void CheckSums(uint32_t version, KeyId keys = kKeys) const {
     const float sum = static_cast<float>(kRanks * version + kRanks * (kRanks - 1) / 2);
-    for (KeyId key = 0; key < kKeys; ++key) {
+    for (KeyId key = 0; key < keys; ++key) {
       for (const float each : tensors_[2 * key + 1]) CHECK(each == sum);
     }
   }
@@ -101,9 +109,9 @@ class Worker {
   }
 
   // The same words in every round, so that the engine knows them again.
-  double SendList(uint32_t round) {
+  double SendList(uint32_t round, KeyId keys) {
     std::vector<int32_t> words;
-    for (KeyId key = 0; key < kKeys; ++key) AddWords(key, &words);
+    for (KeyId key = 0; key < keys; ++key) AddWords(key, &words);
     const double id = IdOf(kRounds, round);
     Submit(id, words, size_t{1} << 20);
     return id;
@@ -141,7 +149,7 @@ class Worker {
   Engine& engine_;
   std::shared_ptr<Device> device_;
   std::vector<std::vector<float>> tensors_;
-  double last_id_ = IdOf(kRounds, kRounds);
+  double last_id_ = IdOf(kRounds, 2 * kRounds);
 };
 
 // Takes the store back again and again, and has devices send once more what had not ended.
@@ -238,7 +246,7 @@ void TestEngine(const KernelTable& kernels) {
   coordinator.join();
   engine->Close();
   CHECK(ended == 1);
-  CHECK(__atomic_load_n(&updates, __ATOMIC_RELAXED) == int64_t{kRounds} * kKeys * 2);
+  CHECK(__atomic_load_n(&updates, __ATOMIC_RELAXED) == int64_t{kRounds} * (2 * kKeys + kSmallKeys));
 }
 
 }  // namespace tensorkv::test

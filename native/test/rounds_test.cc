@@ -7,6 +7,7 @@
 #include <random>
 #include <vector>
 
+#include "../src/engine/lists.h"
 #include "check.h"
 #include "suites.h"
 #include "watchdog.h"
@@ -20,6 +21,9 @@ using engine::Ended;
 using engine::Job;
 using engine::KeyId;
 using engine::kNoBuffer;
+using engine::Lineup;
+using engine::List;
+using engine::Lists;
 using engine::Part;
 using engine::Pin;
 using engine::Rank;
@@ -35,9 +39,9 @@ char* Name(Rank rank, uint32_t number, bool is_out) {
 Rank RankOf(const void* name) { return static_cast<Rank>(reinterpret_cast<uintptr_t>(name) >> 40); }
 bool IsOut(const void* name) { return (reinterpret_cast<uintptr_t>(name) & 0x800u) != 0; }
 
-// Devices issue random calls and jobs end in random order: every interleaving that a lock allows.
-// Now and then the store is recalled, as it is when a device dies, and leased again to those that
-// live.
+// Devices issue random calls, some of them the same lists again and again, and jobs end in random
+// order: every interleaving that a lock allows. Now and then the store is recalled, as it is when a
+// device dies, and leased again to those that live.
 class Schedule {
  public:
   explicit Schedule(uint64_t seed)
@@ -64,16 +68,29 @@ class Schedule {
     versions_.assign(keys_, 0);
   }
 
-  void Run() {
+  ~Schedule() {
+    for (Ticket* const ticket : kept_) {
+      if (ticket == nullptr) continue;
+      ticket->is_kept = false;
+      if (!ticket->is_open) rounds_.PutBack(ticket);
+    }
+  }
+  Schedule(const Schedule&) = delete;
+  Schedule& operator=(const Schedule&) = delete;
+
+  // Returns how many lists were done as a whole.
+  uint32_t Run() {
     RunPhase();
     Grow();
     RunPhase();
+    return done_lists_;
   }
 
  private:
   void RunPhase() {
     for (int step = 0; step < 40; ++step) {
       const uint32_t what = Pick(9);
+      if (Pick(8) == 0) only_lists_ = !only_lists_;
       if (Pick(24) == 0) {
         Recall();
       } else if (what < 4) {
@@ -106,6 +123,7 @@ class Schedule {
     pushes_.resize(ranks_, made);
     pushed_.resize(ranks_, made);
     rounds_.Clear();
+    lists_.Clear();
     rounds_.Grow(ranks_);
     rounds_.SetLive(live_);
     for (KeyId key = 0; key < keys_; ++key) {
@@ -136,6 +154,7 @@ class Schedule {
     });
     CHECK(open_.empty() && left == pushes_);
     rounds_.Clear();
+    lists_.Clear();
     CHECK(!rounds_.has_ready());
     for (KeyId key = 0; key < keys_; ++key) CatchUp(key);
     open_.clear();
@@ -179,6 +198,7 @@ class Schedule {
   // One call over some keys, in ascending order.
   void Issue() {
     const Rank rank = live_[Pick(Live())];
+    if (keys_ > 1 && (only_lists_ || Pick(8) == 0)) return IssueList(rank);
     const uint32_t what = Pick(4);
     std::vector<KeyId> keys;
     for (KeyId key = 0; key < keys_; ++key) {
@@ -207,7 +227,81 @@ class Schedule {
                              .has_ended = false,
                              .next = nullptr});
     ticket->shown.push_back({kNoBuffer, 0});
-    rounds_.Enqueue(ticket);
+    Send(ticket);
+  }
+
+  void Send(Ticket* ticket) {
+    List* complete = nullptr;
+    if (!lists_.Take(ticket, &complete)) {
+      lists_.SpreadAll();
+      rounds_.Enqueue(ticket);
+    } else if (complete != nullptr) {
+      BeginList(complete);
+    }
+  }
+
+  // One of the calls that a rank makes again and again: on all keys, on all with other tensors, or
+  // on all but the first.
+  void IssueList(Rank rank) {
+    const size_t which = size_t{rank} * kKept + Pick(8) % kKept;
+    if (kept_.size() <= which) kept_.resize(which + 1, nullptr);
+    Ticket*& ticket = kept_[which];
+    if (ticket == nullptr) {
+      std::vector<KeyId> keys;
+      for (KeyId key = which % kKept == 2 ? 1 : 0; key < keys_; ++key) keys.push_back(key);
+      ticket = rounds_.NewTicket();
+      ticket->is_kept = true;
+      Fill(ticket, rank, keys, true, true);
+    } else if (ticket->is_open) {
+      return;
+    }
+    ticket->rank = rank;
+    ticket->id = ++last_id_;
+    ticket->deadline_ms = ticket->priority = 0;
+    ticket->out_bytes = 0;
+    open_[ticket->id] = rank;
+    NoteTurns(*ticket);
+    Send(ticket);
+  }
+
+  // A list that all live ranks have come to: now and then something keeps it from going as a whole.
+  void BeginList(List* list) {
+    const Lineup* const lineup = lists_.LineupOf(list);
+    if (lineup == nullptr || Pick(8) == 0) return lists_.Spread(list);
+    CHECK(lineup->jobs.size() == list->keys.size());
+    for (const Job& job : lineup->jobs) {
+      CHECK(job.is_round && !job.moves && !IsPinned(homes_[job.key]) && !IsRunning(job.key));
+      CheckRound(job);
+      for (const void* const out : job.outs) CheckOut(job, out);
+      // Each live rank's tensors of the list, and no others.
+      CHECK(job.inputs.size() >= Live() && job.outs.size() >= Live());
+    }
+    lists_.Begin(list);
+    running_lists_.push_back({list, lineup});
+  }
+
+  bool IsRunning(KeyId key) const {
+    for (const Job& job : running_) {
+      if (job.key == key) return true;
+    }
+    for (const RunningList& each : running_lists_) {
+      for (const KeyId other : each.list->keys) {
+        if (other == key) return true;
+      }
+    }
+    return false;
+  }
+
+  void EndList() {
+    const size_t which = Pick(static_cast<uint32_t>(running_lists_.size()));
+    const RunningList ending = running_lists_[which];
+    running_lists_.erase(running_lists_.begin() + static_cast<ptrdiff_t>(which));
+    for (const Job& job : ending.lineup->jobs) Write(job);
+    std::vector<Ended> ended;
+    lists_.Finish(ending.list, &ended);
+    CHECK(ended.size() == Live());
+    See(ended);
+    ++done_lists_;
   }
 
   void Enqueue(Rank rank, const std::vector<KeyId>& keys, bool pushes, bool pulls) {
@@ -218,6 +312,24 @@ class Schedule {
     ticket->priority = Pick(4) == 0 ? static_cast<double>(Pick(3)) - 1 : 0;
     ticket->out_bytes = 0;
     open_[ticket->id] = rank;
+    Fill(ticket, rank, keys, pushes, pulls);
+    NoteTurns(*ticket);
+    Send(ticket);
+  }
+
+  // Its tensors come behind the pushes that its rank has made, and its own pushes are the next
+  // ones.
+  void NoteTurns(const Ticket& ticket) {
+    std::vector<uint32_t>& pushes = pushes_[ticket.rank];
+    for (const Part& part : ticket.parts) {
+      for (uint32_t i = 0; i < part.count; ++i) {
+        turn_[ticket.tensors[part.first + i].data] = pushes[part.key];
+      }
+      if (part.is_push) ++pushes[part.key];
+    }
+  }
+
+  void Fill(Ticket* ticket, Rank rank, const std::vector<KeyId>& keys, bool pushes, bool pulls) {
     for (const bool is_push : {true, false}) {
       if (!(is_push ? pushes : pulls)) continue;
       for (const KeyId key : keys) {
@@ -225,11 +337,8 @@ class Schedule {
         const uint32_t count = 1 + Pick(2);
         for (uint32_t i = 0; i < count; ++i) {
           const uint32_t number = ++last_number_;
-          char* const name = Name(rank, number, !is_push);
-          ticket->tensors.push_back({static_cast<int32_t>(number), name});
-          turn_[name] = pushes_[rank][key];
+          ticket->tensors.push_back({static_cast<int32_t>(number), Name(rank, number, !is_push)});
         }
-        if (is_push) ++pushes_[rank][key];
         ticket->parts.push_back({.ticket = ticket,
                                  .key = key,
                                  .first = first,
@@ -241,7 +350,6 @@ class Schedule {
                                  .next = nullptr});
       }
     }
-    rounds_.Enqueue(ticket);
   }
 
   void Complete(KeyId key) {
@@ -268,7 +376,7 @@ class Schedule {
     if (!has_job) return true;
     if (job.is_round) CHECK(job.moves == IsPinned(homes_[key]));
     CHECK(job.is_round == is_round);
-    for (const Job& other : running_) CHECK(other.key != key);
+    CHECK(!IsRunning(key));
     if (job.is_round) {
       CheckRound(job);
     } else {
@@ -346,6 +454,7 @@ class Schedule {
   }
 
   bool End() {
+    if (!running_lists_.empty() && (running_.empty() || Pick(2) == 0)) return EndList(), true;
     if (running_.empty()) return false;
     const size_t which = Pick(static_cast<uint32_t>(running_.size()));
     const Job job = running_[which];
@@ -406,6 +515,7 @@ class Schedule {
   const Consistency consistency_;
   const uint32_t staleness_;
   Rounds rounds_;
+  Lists lists_{&rounds_};
   std::vector<Rank> live_;
   // By key and rank, as the rounds keep them.
   std::vector<std::vector<double>> clocks_;
@@ -418,6 +528,16 @@ class Schedule {
   // How many pushes of its rank come before a tensor.
   std::map<const void*, uint32_t> turn_;
   std::vector<Job> running_;
+  struct RunningList {
+    List* list;
+    const Lineup* lineup;
+  };
+  std::vector<RunningList> running_lists_;
+  uint32_t done_lists_ = 0;
+  // Calls that come again: so many of each rank.
+  static constexpr size_t kKept = 3;
+  std::vector<Ticket*> kept_;
+  bool only_lists_ = false;
   // Of each key: the buffer it is in, and its versions; of each buffer, the version in it.
   std::vector<BufferId> homes_;
   std::vector<bool> has_other_;
@@ -445,10 +565,12 @@ void TestRounds(uint32_t schedules) {
       given == nullptr ? std::random_device{}() : std::strtoull(given, nullptr, 10);
   std::printf("rounds: TENSORKV_SEED=%llu  ", static_cast<unsigned long long>(first));
   std::fflush(stdout);
+  uint64_t lists = 0;
   for (uint64_t seed = first; seed < first + schedules; ++seed) {
-    Schedule(seed).Run();
+    lists += Schedule(seed).Run();
     Watchdog::Note();
   }
+  CHECK(schedules < 100 || lists > 0);
 }
 
 }  // namespace tensorkv::test

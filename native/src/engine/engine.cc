@@ -64,6 +64,13 @@ void Pause() {
 #endif
 }
 
+// Of about so many bytes each, and of a multiple of `step` elements or jobs.
+Chunks ChunksOf(size_t length, size_t traffic, size_t chunk_bytes, size_t step) {
+  const size_t parts = std::max<size_t>((traffic + chunk_bytes - 1) / chunk_bytes, 1);
+  const size_t size = (length + parts - 1) / parts;
+  return {length, (size + step - 1) / step * step, Pool::Get().size()};
+}
+
 // Takes the lock, parking only if it has to.
 void Acquire(std::unique_lock<std::mutex>& lock) {
   for (int i = 0; i < kTries; ++i) {
@@ -140,6 +147,7 @@ void Engine::Recall(const std::function<void(const Ticket&)>& see,
   rounds_.ForEachOpen(see);
   rounds_.ForEachPin(pinned);
   rounds_.Clear();
+  lists_.Clear();
   out_bytes_ = 0;
   for (const KeyId key : changed_) made(key, std::exchange(made_[key], {}));
   changed_.clear();
@@ -150,7 +158,7 @@ void Engine::Recall(const std::function<void(const Ticket&)>& see,
 void Engine::Stop(Lock& lock) {
   is_leased_ = false;
   while (running_ > 0 && !is_leased_) {
-    if (!RunChunk(lock)) stopped_.wait(lock);
+    if (RunChunk(lock, kUnlimited) == 0) stopped_.wait(lock);
   }
 }
 
@@ -231,7 +239,13 @@ bool Engine::Admit(Device& device, const Order& order) {
   ticket->deadline_ms = order.deadline_ms;
   ticket->priority = order.priority;
   out_bytes_ += ticket->out_bytes;
-  rounds_.Enqueue(ticket);
+  List* complete = nullptr;
+  if (!lists_.Take(ticket, &complete)) {
+    lists_.SpreadAll();
+    rounds_.Enqueue(ticket);
+  } else if (complete != nullptr) {
+    StartList(complete);
+  }
   return true;
 }
 
@@ -361,23 +375,23 @@ void Engine::Drain(Lock& lock, const Effort& effort) {
   const bool helps = effort.bytes == kUnlimited;
   size_t budget = effort.bytes;
   bool is_over = false;
+  bool has_called = false;
   while (!is_over) {
     size_t count = 0;
     size_t bytes = 0;
-    bool has_large = false;
     while (count < kBatchJobs && bytes < kBatchBytes && bytes < budget && TakeNext(&jobs[count])) {
       Job& job = jobs[count];
       const size_t traffic =
           TrafficOf(plans_[job.key], job.is_round, job.inputs.size(), job.outs.size());
       if (traffic > kLargeBytes) {
         StartLarge(job, traffic);
-        has_large = true;
       } else {
         bytes += traffic;
         ++count;
       }
     }
-    if (has_large) {
+    if (std::exchange(needs_hands_, false)) {
+      has_called = true;
       NoteWork();
       // Devices that linger help those that help themselves.
       const unsigned hands = helps ? 1 + lingering_.load() : 0;
@@ -390,15 +404,17 @@ void Engine::Drain(Lock& lock, const Effort& effort) {
       if (rounds_.has_ready()) has_rounds_ = true;  // Devices that linger may take the next batch.
       RunBatch(lock, jobs.data(), count);
       if (!helps) budget -= std::min(budget, bytes);
-    } else if (!helps || !RunChunk(lock)) {
-      break;
+    } else {
+      const size_t moved = RunChunk(lock, budget);
+      if (moved == 0) break;
+      if (!helps) budget -= moved;
     }
     Deliver(lock);
     is_over = helps && effort.IsOver();
   }
   Deliver(lock);
   NoteWork();
-  if ((is_over && has_work()) || (budget == 0 && has_rounds_)) {
+  if (helps ? is_over && has_work() : has_rounds_ || (has_chunks_ && !has_called)) {
     lock.unlock();
     Pool::Get().Call(shared_from_this(), Pool::Get().size());
     Acquire(lock);
@@ -407,7 +423,7 @@ void Engine::Drain(Lock& lock, const Effort& effort) {
 
 void Engine::NoteWork() {
   has_chunks_ = std::any_of(large_.begin(), large_.end(),
-                            [](const Large& large) { return large.next < large.chunks; });
+                            [](const Large& large) { return large.chunks.left() > 0; });
   has_rounds_ = is_leased_ && rounds_.has_ready();
 }
 
@@ -422,10 +438,7 @@ Engine::Lock Engine::Enter() {
 bool Engine::TakeNext(Job* job) {
   KeyId key;
   while (is_leased_ && rounds_.NextReady(&key)) {
-    const Plan& plan = plans_[key];
-    const bool lacks_hyper =
-        plan.access == Access::kStep && hyper_[plan.hyper].Row(plan.count) == nullptr;
-    if ((lacks_hyper || rounds_.IsHeld(key)) && rounds_.IsRoundNext(key)) {
+    if ((LacksHyper(key) || rounds_.IsHeld(key)) && rounds_.IsRoundNext(key)) {
       ended_.push_back({kCoordinator, 0, 0, {}});
       continue;
     }
@@ -436,7 +449,13 @@ bool Engine::TakeNext(Job* job) {
   return false;
 }
 
-Work Engine::WorkOf(const Job& job) const {
+bool Engine::LacksHyper(KeyId key) const {
+  const Plan& plan = plans_[key];
+  return plan.access == Access::kStep && hyper_[plan.hyper].Row(plan.count) == nullptr;
+}
+
+// See Work for `overlaps`.
+Work Engine::WorkOf(const Job& job, bool overlaps) const {
   const Plan& plan = plans_[job.key];
   return {.kernels = kernels_,
           .plan = &plan,
@@ -446,41 +465,103 @@ Work Engine::WorkOf(const Job& job) const {
           .inputs = &job.inputs,
           .outs = &job.outs,
           .hyper = plan.access == Access::kStep ? hyper_[plan.hyper].Row(plan.count) : nullptr,
-          .overlaps = Overlap(job.inputs, job.outs, plan.length * BytesOf(plan.dtype))};
+          .overlaps = overlaps};
+}
+
+bool Engine::OverlapOf(const Job& job) const {
+  const Plan& plan = plans_[job.key];
+  return Overlap(job.inputs, job.outs, plan.length * BytesOf(plan.dtype));
 }
 
 void Engine::StartLarge(Job& job, size_t traffic) {
-  Large& large = large_.emplace_back();
-  std::swap(large.job, job);
-  large.work = WorkOf(large.job);
-  large.streams = out_bytes_ >= kStreamBytes;
-  const Plan& plan = *large.work.plan;
-  large.chunk = plan.length;
-  if (Splits(large.work)) {
-    const size_t parts = (traffic + kChunkBytes - 1) / kChunkBytes;
-    const size_t length = (plan.length + parts - 1) / parts;
-    large.chunk = (length + kChunkStep - 1) / kChunkStep * kChunkStep;
-  }
-  large.chunks = (plan.length + large.chunk - 1) / large.chunk;
+  const Plan& plan = plans_[job.key];
+  Work work = WorkOf(job, OverlapOf(job));
+  const size_t chunk_bytes = Splits(work) ? kChunkBytes : traffic;
+  Start({.job = std::move(job),
+         .work = work,
+         .list = nullptr,
+         .lineup = nullptr,
+         .chunks = ChunksOf(plan.length, traffic, chunk_bytes, kChunkStep)},
+        traffic);
+  needs_hands_ = true;
 }
 
-// Runs a chunk of a large job; false when none is left.
-bool Engine::RunChunk(Lock& lock) {
-  const auto found =
-      std::find_if(large_.begin(), large_.end(), [](const Large& l) { return l.next < l.chunks; });
-  if (found == large_.end()) return false;
-  Large& large = *found;
-  const size_t begin = large.next++ * large.chunk;
-  const size_t end = std::min(begin + large.chunk, large.work.plan->length);
-  if (large.next == large.chunks) NoteWork();
-  lock.unlock();
-  Run(large.work, begin, end, large.streams);
-  Acquire(lock);
-  if (++large.done == large.chunks) {
-    Finish(large.job);
-    large_.erase(found);
+// A complete list is done as a whole, if it can be.
+void Engine::StartList(List* list) {
+  Lineup* const lineup = lists_.LineupOf(list);
+  if (lineup != nullptr && lineup->overlaps.empty()) list->is_unfit = !Fits(lineup);
+  const auto lacks_hyper = [this](KeyId key) { return LacksHyper(key); };
+  if (lineup == nullptr || list->is_unfit ||
+      std::any_of(list->keys.begin(), list->keys.end(), lacks_hyper)) {
+    return lists_.Spread(list);
+  }
+  lists_.Begin(list);
+  ++running_;
+  Start({.job = {},
+         .work = {},
+         .list = list,
+         .lineup = lineup,
+         .chunks = ChunksOf(lineup->jobs.size(), lineup->traffic, kBatchBytes, 1)},
+        lineup->traffic);
+  needs_hands_ |= lineup->traffic > kLargeBytes;
+  has_chunks_ = true;
+}
+
+void Engine::Start(Large&& started, size_t traffic) {
+  Large& large = large_.emplace_back(std::move(started));
+  large.work.inputs = &large.job.inputs;
+  large.work.outs = &large.job.outs;
+  large.streams = out_bytes_ >= kStreamBytes;
+  large.traffic = traffic / large.chunks.left() + 1;
+}
+
+// Looks at the jobs of a lineup that is new. False if one of them is large.
+bool Engine::Fits(Lineup* lineup) const {
+  for (const Job& job : lineup->jobs) {
+    const size_t traffic = TrafficOf(plans_[job.key], true, job.inputs.size(), job.outs.size());
+    if (traffic > kLargeBytes) return false;
+    lineup->traffic += traffic;
+    lineup->overlaps.push_back(OverlapOf(job));
   }
   return true;
+}
+
+// Runs a chunk: one of a list that moves no more than `most` bytes, or any if there is no limit.
+// Returns how many bytes it has moved, about; 0 when there is none.
+size_t Engine::RunChunk(Lock& lock, size_t most) {
+  const auto found = std::find_if(large_.begin(), large_.end(), [most](const Large& each) {
+    const bool may = most == kUnlimited || (each.list != nullptr && each.traffic <= most);
+    return may && each.chunks.left() > 0;
+  });
+  if (found == large_.end()) return 0;
+  Large& large = *found;
+  const size_t traffic = large.traffic;
+  const auto [begin, end] = large.chunks.Take(Pool::Get().Place());
+  if (large.chunks.left() == 0) NoteWork();
+  lock.unlock();
+  if (large.list == nullptr) {
+    Run(large.work, begin, end, large.streams);
+  } else {
+    RunJobs(large, begin, end);
+  }
+  Acquire(lock);
+  if (large.chunks.End()) {
+    if (large.list == nullptr) {
+      Finish(large.job);
+    } else {
+      FinishList(large);
+    }
+    large_.erase(found);
+  }
+  return traffic;
+}
+
+// Nothing else happens to their keys, and plans stay as they are while jobs run.
+void Engine::RunJobs(const Large& large, size_t begin, size_t end) const {
+  for (size_t i = begin; i < end; ++i) {
+    const Work work = WorkOf(large.lineup->jobs[i], large.lineup->overlaps[i] != 0);
+    Run(work, 0, work.plan->length, large.streams);
+  }
 }
 
 void Engine::RunBatch(Lock& lock, const Job* jobs, size_t count) {
@@ -489,23 +570,30 @@ void Engine::RunBatch(Lock& lock, const Job* jobs, size_t count) {
   works.clear();
   lock.unlock();
   // Nothing else happens to these keys, and plans stay as they are while jobs run.
-  for (size_t i = 0; i < count; ++i) works.push_back(WorkOf(jobs[i]));
+  for (size_t i = 0; i < count; ++i) works.push_back(WorkOf(jobs[i], OverlapOf(jobs[i])));
   for (const Work& work : works) Run(work, 0, work.plan->length, streams);
   Acquire(lock);
   for (size_t i = 0; i < count; ++i) Finish(jobs[i]);
 }
 
 void Engine::Finish(const Job& job) {
-  if (job.is_round) {
-    Plan& plan = plans_[job.key];
-    plan.count += 1;
-    Made& made = made_[job.key];
-    if (made.rounds++ == 0) changed_.push_back(job.key);
-    if (job.moves) made.has_moved = !made.has_moved;
-    ++made_rounds_;
-  }
+  if (job.is_round) CountRound(job);
   rounds_.Finish(job, &ended_);
   if (--running_ == 0 && !is_leased_) stopped_.notify_all();
+}
+
+void Engine::FinishList(const Large& large) {
+  for (const Job& job : large.lineup->jobs) CountRound(job);
+  lists_.Finish(large.list, &ended_);
+  if (--running_ == 0 && !is_leased_) stopped_.notify_all();
+}
+
+void Engine::CountRound(const Job& job) {
+  plans_[job.key].count += 1;
+  Made& made = made_[job.key];
+  if (made.rounds++ == 0) changed_.push_back(job.key);
+  if (job.moves) made.has_moved = !made.has_moved;
+  ++made_rounds_;
 }
 
 // Counts the rounds that were made, and tells devices what has ended: once each.

@@ -10,8 +10,10 @@
 #include <utility>
 #include <vector>
 
+#include "chunks.h"
 #include "inbox.h"
 #include "known_orders.h"
+#include "lists.h"
 #include "patience.h"
 #include "plan.h"
 #include "pool.h"
@@ -135,15 +137,15 @@ class Engine : public Worksite, public std::enable_shared_from_this<Engine> {
   void Help() override;
 
  private:
-  // A job that several threads may work on.
+  // What several threads may work on: a job, or the jobs of a list.
   struct Large {
     Job job;
     Work work;
-    bool streams;
-    size_t chunk;  // elements
-    size_t chunks;
-    size_t next = 0;
-    size_t done = 0;
+    List* list;
+    const Lineup* lineup;
+    Chunks chunks;  // of elements, or of jobs
+    bool streams = false;
+    size_t traffic = 0;  // bytes that a chunk moves, about
   };
   using Lock = std::unique_lock<std::mutex>;
   using Clock = std::chrono::steady_clock;
@@ -172,11 +174,19 @@ class Engine : public Worksite, public std::enable_shared_from_this<Engine> {
   bool IsDisjoint(const Ticket& ticket) const;
   void Drain(Lock& lock, const Effort& effort);
   bool TakeNext(Job* job);
-  Work WorkOf(const Job& job) const;
+  Work WorkOf(const Job& job, bool overlaps) const;
+  bool OverlapOf(const Job& job) const;
   void StartLarge(Job& job, size_t traffic);
-  bool RunChunk(Lock& lock);
+  void StartList(List* list);
+  void Start(Large&& started, size_t traffic);
+  bool Fits(Lineup* lineup) const;
+  bool LacksHyper(KeyId key) const;
+  size_t RunChunk(Lock& lock, size_t most);
+  void RunJobs(const Large& large, size_t begin, size_t end) const;
   void RunBatch(Lock& lock, const Job* jobs, size_t count);
   void Finish(const Job& job);
+  void FinishList(const Large& large);
+  void CountRound(const Job& job);
   void Deliver(Lock& lock);
   std::shared_ptr<Device>& SlotOf(Rank rank) {
     return rank == kCoordinator ? coordinator_ : devices_[rank];
@@ -187,6 +197,7 @@ class Engine : public Worksite, public std::enable_shared_from_this<Engine> {
 
   std::mutex mutex_;
   Rounds rounds_;
+  Lists lists_{&rounds_};
   std::vector<Plan> plans_;
   uint64_t plan_changes_ = 0;
   std::vector<Made> made_;      // of each key since the lease
@@ -200,6 +211,8 @@ class Engine : public Worksite, public std::enable_shared_from_this<Engine> {
   size_t running_ = 0;
   std::condition_variable stopped_;
   std::list<Large> large_;
+  // Some of them were started and nobody was called to help.
+  bool needs_hands_ = false;
   // Tickets that have ended and were not delivered.
   std::vector<Ended> ended_;
   // Of the outs of all open tickets.

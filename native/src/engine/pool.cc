@@ -3,32 +3,40 @@
 #include <pthread.h>
 #include <sched.h>
 
+#include <algorithm>
 #include <thread>
 
 #include "patience.h"
 
 namespace tensorkv::engine {
-namespace {
-
-// The cores that this process may run on.
-unsigned Cores() {
-#ifdef __linux__
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) == 0) return static_cast<unsigned>(CPU_COUNT(&set));
-#endif
-  const unsigned count = std::thread::hardware_concurrency();
-  return count == 0 ? 1 : count;
-}
-
-}  // namespace
-
 // Never destroyed: its threads outlive static destructors.
 Pool& Pool::Get() {
-  static Pool* const pool = new Pool(Cores());
+  static Pool* const pool = new Pool();
   return *pool;
 }
 
-Pool::Pool(unsigned size) : size_(size) {}
+Pool::Pool() {
+#ifdef __linux__
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) {
+    for (int core = 0; core < CPU_SETSIZE; ++core) {
+      places_.push_back(size_);
+      if (CPU_ISSET(core, &set)) ++size_;
+    }
+  }
+#endif
+  if (size_ == 0) size_ = std::max(std::thread::hardware_concurrency(), 1u);
+}
+
+unsigned Pool::Place() const {
+#ifdef __linux__
+  const int core = sched_getcpu();
+  if (core >= 0 && static_cast<size_t>(core) < places_.size()) {
+    return places_[static_cast<size_t>(core)] % size_;
+  }
+#endif
+  return 0;
+}
 
 void Pool::Call(const std::shared_ptr<Worksite>& site, unsigned helpers) {
   const unsigned count = helpers < size_ ? helpers : size_;

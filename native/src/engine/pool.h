@@ -5,6 +5,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <vector>
 
 namespace tensorkv::engine {
 
@@ -24,12 +25,16 @@ class Pool {
   // Has up to `helpers` threads help at `site`.
   void Call(const std::shared_ptr<Worksite>& site, unsigned helpers);
   unsigned size() const { return size_; }
+  // Which of the cores this thread is on, from 0 to size() - 1.
+  unsigned Place() const;
 
  private:
-  explicit Pool(unsigned size);
+  Pool();
   void Serve();
 
-  const unsigned size_;
+  // By the system's number of a core, how many cores of the process come before it.
+  std::vector<unsigned> places_;
+  unsigned size_ = 0;
   std::mutex mutex_;
   std::condition_variable called_;
   std::deque<std::shared_ptr<Worksite>> calls_;

@@ -37,6 +37,7 @@ void Rounds::SetBuffers(KeyId id, BufferId stored, BufferId other, double versio
   key.buffers[1] = other;
   key.home = 0;
   key.version = version;
+  pin_count_ -= key.pin_count[0] + key.pin_count[1];
   key.pin_count[0] = key.pin_count[1] = 0;
   std::fill(key.pins.begin(), key.pins.end(), 0);
 }
@@ -62,6 +63,7 @@ bool Rounds::AddPin(const Pin& pin) {
   if (place < 0) return false;
   PinsOf(pin.key, place, pin.rank) += pin.count;
   key.pin_count[place] += pin.count;
+  pin_count_ += pin.count;
   return true;
 }
 
@@ -77,6 +79,7 @@ void Rounds::DropPin(KeyId id, BufferId buffer, Rank rank) {
   if (!HasPin(id, buffer, rank)) return;
   const int place = PlaceOf(keys_[id], buffer);
   --PinsOf(id, place, rank);
+  --pin_count_;
   if (--keys_[id].pin_count[place] == 0) Review(id);
 }
 
@@ -87,21 +90,28 @@ void Rounds::SetLive(const std::vector<Rank>& live) {
 }
 
 Ticket* Rounds::NewTicket() {
-  if (free_.empty()) return new Ticket();
-  Ticket* const ticket = free_.back();
-  free_.pop_back();
+  Ticket* ticket;
+  if (free_.empty()) {
+    ticket = new Ticket();
+  } else {
+    ticket = free_.back();
+    free_.pop_back();
+  }
+  ticket->serial = ++last_serial_;
+  ticket->list = 0;
   return ticket;
 }
 
 void Rounds::PutBack(Ticket* ticket) {
   if (ticket->is_kept) return;
+  ticket->is_marked = false;
   ticket->parts.clear();
   ticket->tensors.clear();
   ticket->shown.clear();
   free_.push_back(ticket);
 }
 
-void Rounds::Enqueue(Ticket* ticket) {
+void Rounds::Open(Ticket* ticket) {
   Queue& open = open_[ticket->rank];
   ticket->before = open.last;
   ticket->after = nullptr;
@@ -110,9 +120,15 @@ void Rounds::Enqueue(Ticket* ticket) {
   if (ticket->priority != 0) ++prioritised_;
   ticket->is_open = true;
   ticket->open_parts = static_cast<uint32_t>(ticket->parts.size());
+  if (!ticket->is_marked) return;
+  for (Part& part : ticket->parts) part.is_taken = part.has_ended = false;
+  ticket->is_marked = false;
+}
+
+void Rounds::Spread(Ticket* ticket) {
+  ticket->is_spread = ticket->is_marked = true;
+  ++spread_;
   for (Part& part : ticket->parts) {
-    part.ticket = ticket;
-    part.is_taken = part.has_ended = false;
     if (!Append(&part)) continue;
     const Key& key = keys_[part.key];
     if (!key.is_busy && (part.is_push ? IsClosable(part.key) : MayServe(&part)))
@@ -406,13 +422,22 @@ void Rounds::Show(const Part& part) {
   ticket.shown[part.first] = {key.buffers[key.home], key.version};
   ++PinsOf(part.key, key.home, ticket.rank);
   ++key.pin_count[key.home];
+  ++pin_count_;
 }
 
 void Rounds::EndParts(Ticket* ticket, uint32_t count, std::vector<Ended>* ended) {
   ticket->open_parts -= count;
-  if (ticket->open_parts > 0) return;
+  if (ticket->open_parts == 0) End(ticket, ended);
+}
+
+void Rounds::End(Ticket* ticket, std::vector<Ended>* ended) {
   ended->push_back({ticket->rank, ticket->id, ticket->out_bytes, std::move(ticket->shown)});
   Free(ticket);
+}
+
+void Rounds::LetGo(KeyId key) {
+  keys_[key].is_busy = false;
+  Review(key);
 }
 
 void Rounds::Free(Ticket* ticket) {
@@ -420,7 +445,8 @@ void Rounds::Free(Ticket* ticket) {
   (ticket->before == nullptr ? open.first : ticket->before->after) = ticket->after;
   (ticket->after == nullptr ? open.last : ticket->after->before) = ticket->before;
   if (ticket->priority != 0) --prioritised_;
-  ticket->is_open = false;
+  if (ticket->is_spread) --spread_;
+  ticket->is_open = ticket->is_spread = false;
   PutBack(ticket);
 }
 
@@ -442,6 +468,7 @@ void Rounds::Clear() {
     keys_[id].pins.clear();
   }
   pinned_.clear();
+  pin_count_ = 0;
 }
 
 }  // namespace tensorkv::engine

@@ -70,8 +70,16 @@ struct Ticket {
   std::vector<Shown> shown;
   // Of all its outs.
   size_t out_bytes;
-  // It is enqueued, and has not ended.
+  // No ticket had it before: while it is kept, it stands for its parts and tensors.
+  uint64_t serial = 0;
+  // The list that it goes as, see Lists; 0: none yet.
+  uint64_t list = 0;
+  // It has been opened, and has not ended.
   bool is_open = false;
+  // Its parts are in the lanes of their keys.
+  bool is_spread = false;
+  // Its parts were, and still say so.
+  bool is_marked = false;
   // Its parts and tensors stay when it has ended, for whoever keeps it.
   bool is_kept = false;
   // Neighbours among the open tickets of the rank, oldest first.
@@ -155,8 +163,30 @@ class Rounds {
   Ticket* NewTicket();
   // Takes one back that is not open, and empties it unless it is kept.
   void PutBack(Ticket* ticket);
-  // Puts its parts behind those that its rank issued before.
-  void Enqueue(Ticket* ticket);
+  // Puts it behind those that its rank opened before, and its parts into their lanes.
+  void Enqueue(Ticket* ticket) {
+    Open(ticket);
+    Spread(ticket);
+  }
+  // The two halves of it: no key hears of a ticket that is open and not spread.
+  void Open(Ticket* ticket);
+  void Spread(Ticket* ticket);
+
+  // For tickets that are not spread. Whether a round of all live ranks could take whole tickets at
+  // once: no other ticket is open, and there is no pin.
+  bool IsStill() const {
+    return consistency_ == Consistency::kSync && spread_ == 0 && pin_count_ == 0;
+  }
+  bool IsLive(Rank rank) const { return is_live_[rank] != 0; }
+  uint32_t live_count() const { return live_count_; }
+  Rank ranks() const { return ranks_; }
+  // A key has a new version, in the buffer that it is in.
+  void CountVersion(KeyId key) { keys_[key].version += 1; }
+  // From Hold to LetGo nothing is taken of a key.
+  void Hold(KeyId key) { keys_[key].is_busy = true; }
+  void LetGo(KeyId key);
+  // Ends an open ticket whose parts are not in lanes, or no longer.
+  void End(Ticket* ticket, std::vector<Ended>* ended);
 
   // A key that may be able to go on, by priority, then in the order in which they came to be so;
   // false when there is none.
@@ -249,14 +279,18 @@ class Rounds {
   std::vector<Part*> lanes_;
   std::vector<Queue> open_;
   uint32_t prioritised_ = 0;
+  // Open tickets that are spread.
+  uint32_t spread_ = 0;
+  uint64_t last_serial_ = 0;
   // Keys of priority 0, and the others by falling priority. A key that has moved on may be left in
   // the line; its turn says which entry counts.
   std::deque<std::pair<KeyId, uint64_t>> line_;
   std::set<std::tuple<double, uint64_t, KeyId>> ordered_;
   uint64_t last_turn_ = 0;
   std::vector<Ticket*> free_;
-  // Keys that have or had pins.
+  // Keys that have or had pins, and how many pins there are.
   std::vector<KeyId> pinned_;
+  uint64_t pin_count_ = 0;
 };
 
 }  // namespace tensorkv::engine
