@@ -21,6 +21,7 @@ export interface KeyCall {
 export class Materials {
   readonly #program: Program;
   readonly #pools = new Map<string, Pool>();
+  readonly #again = new Map<number, KeyCall>();
   #calls = 0;
 
   constructor(program: Program) {
@@ -97,6 +98,20 @@ export class Materials {
       default:
         return { method: 'pull', keys, options: { ...options, view: operation === 'view' } };
     }
+  }
+
+  /** A list that `device` pushes and pulls again and again: the same tensors each time. */
+  again(device: number, keys: readonly number[]): KeyCall {
+    const own = (key: number, pick: number): AnyTensor => this.ofKey(device, key, pick);
+    const made = this.#again.get(device) ?? {
+      method: 'pushpull',
+      keys,
+      values: keys.map((key) => [own(key, 0), own(key, 1)]),
+      outs: keys.map((key) => [own(key, 2)]),
+      options: {},
+    };
+    this.#again.set(device, made);
+    return made;
   }
 
   #value(pool: Pool, device: number, key: number, which: number): AnyTensor {

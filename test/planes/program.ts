@@ -85,6 +85,7 @@ const operations = {
   fresh: 3,
   pushpull: 6,
   inPlace: 3,
+  again: 2,
   view: 2,
   release: 2,
   pushView: 1,

@@ -16,6 +16,9 @@ interface HeldView {
   isUsed: boolean;
 }
 
+/** Keys that exist from the start and are not stored row-sparse, and no large one. */
+const listedAgain = [0, 1, 2, 3, 4, 6];
+
 const addTwice: Updater = (_, input, stored) => void stored.add_(input, 2);
 const refuseLarge: Updater = (_, input, stored) => {
   if (input.data.some((x) => Math.abs(x) > 1e7)) throw new Error('too large');
@@ -119,6 +122,8 @@ export class ProgramRun {
         return this.#changeCompression(step.device);
       case 'blocking':
         return this.#blockingRound(step);
+      case 'again':
+        return this.#again(step);
       case 'wrong':
         return this.#wrong(this.#stores[device]!, step);
       case 'average':
@@ -226,6 +231,17 @@ export class ProgramRun {
     await nextTurn(); // They are on their way.
     await this.#start(last, call(last), true);
     await this.#settle();
+  }
+
+  /** The same list of all devices, until the engine knows it and does it as a whole. */
+  async #again(step: Step): Promise<void> {
+    if (this.#isOneByOne) return;
+    for (let times = 2 + step.picks[0]!; times > 0; times--) {
+      await this.#settle();
+      for (const device of this.#stores.keys()) {
+        await this.#issue(device, this.#materials.again(device, listedAgain), step);
+      }
+    }
   }
 
   /** A call that must fail, and change nothing. */
