@@ -20,7 +20,7 @@ export class CoordinatorSupervisor {
   /** `onLost` is called with the reason if the thread ends without being asked to. */
   constructor(options: CoordinatorOptions, onLost: (reason: string) => void) {
     this.#status = options.status;
-    const entry = new URL('./coordinator-thread.js', import.meta.url);
+    const entry = new URL('../actors/coordinator-thread.js', import.meta.url);
     this.#thread = new Thread('coordinator', entry, { workerData: options });
     this.#control = remote<CoordinatorControl>(this.#thread.worker);
     this.#thread.keepProcess(false); // An app that forgets to close its store still exits.

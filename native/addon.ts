@@ -177,11 +177,18 @@ export type LoadedAddon =
   | { readonly addon: Addon; readonly missingReason: undefined }
   | { readonly addon: undefined; readonly missingReason: string };
 
+let loaded: LoadedAddon | undefined;
+
 /**
- * Loads the addon as `TENSORKV_NATIVE` says: `off` does not look for it, `require` throws when it is
- * missing, anything else warns once a process, on the main thread.
+ * The addon, loaded when it is first asked for, as `TENSORKV_NATIVE` says: `off` does not look for it,
+ * `require` throws when it is missing, anything else warns once a process, on the main thread.
  */
 export function loadAddon(): LoadedAddon {
+  loaded ??= load();
+  return loaded;
+}
+
+function load(): LoadedAddon {
   const wish = process.env['TENSORKV_NATIVE'];
   if (wish === 'off') {
     return { addon: undefined, missingReason: 'TENSORKV_NATIVE=off turns the native addon off.' };
@@ -207,8 +214,8 @@ function warn(missingReason: string): void {
 
 function requireAddon(): Addon {
   const require = createRequire(import.meta.url);
-  const load = require('node-gyp-build') as (folder: string) => Addon;
-  return load(packageFolder());
+  const find = require('node-gyp-build') as (folder: string) => Addon;
+  return find(packageFolder());
 }
 
 /** Where package.json is: the compiled file lies in dist/native, the source in native. */

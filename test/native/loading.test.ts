@@ -3,6 +3,7 @@ import { cpus } from '../../native/kernels.js';
 import { runNode } from './child.js';
 
 const kernelsUrl = new URL('../../native/kernels.js', import.meta.url).href;
+const indexUrl = new URL('../../src/index.js', import.meta.url).href;
 
 /** Imports kernels.ts in a new process, then runs `code`. */
 function importKernels(env: Readonly<Record<string, string | undefined>>, code = '') {
@@ -28,6 +29,7 @@ test('TENSORKV_NATIVE=off chooses the references without a warning', async (t) =
 
 test('a missing addon gives the references and one warning a process', async (t) => {
   const workers = `
+    await import('${indexUrl}');
     const { Worker } = await import('node:worker_threads');
     const { once } = await import('node:events');
     await once(new Worker('import("${kernelsUrl}")', { eval: true }), 'exit');`;

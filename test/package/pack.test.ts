@@ -116,7 +116,11 @@ test('the package installs into an empty project and works there', async (t) => 
   t.deepEqual(inside.filter((name) => name !== 'prebuilds').toSorted(), expected);
   t.deepEqual((await readdir(join(home, 'dist'))).toSorted(), ['actors', 'native', 'src']);
 
-  const map = await readFile(join(home, 'dist', 'src', 'index.js.map'), 'utf8');
-  const { sourcesContent } = JSON.parse(map) as { sourcesContent: string[] };
-  t.true(sourcesContent[0]!.includes('createKVStore'), 'the source map has its source inside');
+  const map = await readFile(join(home, 'dist', 'src', 'bundle.js.map'), 'utf8');
+  const { sources, sourcesContent } = JSON.parse(map) as Record<string, string[]>;
+  const store = sources!.findIndex((each) => each.endsWith('/src/store.ts'));
+  t.true(
+    sourcesContent![store]!.includes('createKVStore'),
+    'the source map has its sources inside',
+  );
 });
