@@ -218,7 +218,7 @@ function requireAddon(): Addon {
   return find(packageFolder());
 }
 
-/** Where package.json is: the compiled file lies in dist/native, the source in native. */
+/** Where package.json is: above the file that this was compiled or bundled into. */
 function packageFolder(): string {
   let folder = dirname(fileURLToPath(import.meta.url));
   while (!existsSync(join(folder, 'package.json')) && folder !== dirname(folder)) {

@@ -126,7 +126,7 @@ export const mutants = [
     file: engine,
     changes: [
       [
-        '  while (running_ > 0 && !is_leased_) {\n    if (RunChunk(lock, kUnlimited) == 0) stopped_.wait(lock);\n  }\n',
+        '  while (running_ > 0 && !is_leased_) {\n    if (RunChunk(lock, kUnlimited, false) == 0) stopped_.wait(lock);\n  }\n',
         '  static_cast<void>(lock);\n',
       ],
     ],
@@ -213,7 +213,7 @@ export const mutants = [
     file: engine,
     changes: [
       [
-        'if (helps ? is_over && has_work() : has_rounds_ || (has_chunks_ && !has_called)) {',
+        'if (helps ? is_over && has_work()\n            : has_rounds_ || ((has_lists_ || has_chunks_) && is_uncalled_)) {',
         'if (false) {',
       ],
     ],
@@ -242,10 +242,16 @@ export const mutants = [
     file: engine,
     changes: [
       [
-        '    RunJobs(large, begin, end);\n  }\n  Acquire(lock);',
-        '    Acquire(lock);\n    if (large.chunks.left() == 0) FinishList(large);\n    Deliver(lock);\n    lock.unlock();\n    RunJobs(large, begin, end);\n    Acquire(lock);\n    if (large.chunks.End()) large_.erase(found);\n    return traffic;\n  }\n  Acquire(lock);',
+        '    RunJobs(large, begin);\n  }\n  Acquire(lock);',
+        '    Acquire(lock);\n    if (large.chunks.left() == 0) FinishList(large);\n    Deliver(lock);\n    lock.unlock();\n    RunJobs(large, begin);\n    Acquire(lock);\n    if (large.chunks.End()) large_.erase(found);\n    return traffic;\n  }\n  Acquire(lock);',
       ],
     ],
+    by: 'tests',
+  },
+  {
+    name: 'a list that nobody is called for',
+    file: engine,
+    changes: [['  is_uncalled_ = true;\n', '']],
     by: 'tests',
   },
 ];

@@ -59,7 +59,7 @@ void CopyLines(const char* source, char* const* outs, size_t bytes) {
   for (size_t k = 0; k < kOuts; ++k) memcpy(outs[k] + whole, source + whole, bytes - whole);
 }
 
-// Writes outs that share no bytes.
+// Writes outs of which no two share only some of their bytes.
 void CopySideBySide(const char* source, char* const* outs, size_t count, size_t bytes) {
   for (; count >= 4; count -= 4, outs += 4) CopyLines<4>(source, outs, bytes);
   for (; count >= 2; count -= 2, outs += 2) CopyLines<2>(source, outs, bytes);
@@ -94,7 +94,7 @@ void CopyTile(const void* source, void* const* outs, size_t count, size_t offset
 }  // namespace
 
 void CopyPiece(const void* source, void* const* outs, size_t count, size_t bytes, bool streams) {
-  const bool shares = bytes >= kSideBySideBytes && ShareBytes(outs, count, bytes);
+  const bool shares = !streams && bytes >= kSideBySideBytes && ShareBytes(outs, count, bytes);
   CopyTile(source, outs, count, 0, bytes, streams, shares);
 }
 

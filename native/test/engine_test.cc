@@ -1,5 +1,6 @@
 #include "../src/engine/engine.h"
 
+#include <algorithm>
 #include <atomic>
 #include <map>
 #include <memory>
@@ -214,9 +215,82 @@ void WritesOverlappingOuts(const KernelTable& kernels, size_t length) {
   engine->Close();
 }
 
+// Two devices that send the same list again and again: from the third time on it goes as a whole,
+// whoever does it. Keys of `lengths` elements; a device itself moves no more than `inline_bytes`.
+void DoesListsAsAWhole(const KernelTable& kernels, const std::vector<size_t>& lengths,
+                       size_t inline_bytes) {
+  constexpr Rank kPair = 2;
+  constexpr uint32_t kTimes = 6;
+  const auto engine =
+      std::make_shared<Engine>(kPair, engine::Consistency::kSync, 0, &kernels, engine::Status{});
+  std::vector<std::vector<float>> memory;  // of all tensors
+  const auto tensor = [&memory](size_t length) { return memory.emplace_back(length).data(); };
+  for (KeyId key = 0; key < lengths.size(); ++key) {
+    Plan plan;
+    plan.access = Access::kAssign;
+    plan.length = lengths[key];
+    plan.buffers[0] = tensor(lengths[key]);
+    engine->SetPlan(key, plan, static_cast<engine::BufferId>(key), engine::kNoBuffer, 0);
+  }
+  std::vector<std::shared_ptr<Device>> devices;
+  std::vector<int32_t> words;
+  for (Rank rank = 0; rank < kPair; ++rank) {
+    devices.push_back(engine->Attach(rank, [] {}));
+    for (const size_t length : lengths) {
+      for (int i = 0; i < 2; ++i) {
+        devices[rank]->bindings.push_back(
+            {reinterpret_cast<char*>(tensor(length)), length, Dtype::kFloat32});
+      }
+    }
+  }
+  for (KeyId key = 0; key < lengths.size(); ++key) {
+    const auto number = static_cast<int32_t>(2 * key);
+    words.insert(words.end(), {static_cast<int32_t>(key), 1, number, 1, number + 1});
+  }
+  engine->Lease({0, 1}, {});
+  const auto at = [&devices](Rank rank, size_t number) {
+    return reinterpret_cast<float*>(devices[rank]->bindings[number].data);
+  };
+  for (uint32_t time = 1; time <= kTimes; ++time) {
+    const Order order = {.id = static_cast<double>(time),
+                         .deadline_ms = 0,
+                         .priority = 0,
+                         .is_disjoint = true,
+                         .words = words.data(),
+                         .count = words.size()};
+    for (Rank rank = 0; rank < kPair; ++rank) {
+      for (size_t key = 0; key < lengths.size(); ++key) {
+        std::fill_n(at(rank, 2 * key), lengths[key], static_cast<float>(time + rank));
+      }
+      CHECK(engine->Submit(*devices[rank], &order, 1, inline_bytes, false) == 1);
+    }
+    // No device works while it waits: whoever does has been called for it.
+    for (const auto& device : devices) {
+      while (!device->inbox.has_ended()) std::this_thread::yield();
+      double id;
+      CHECK(device->inbox.Take(&id, 1) == 1 && id == time);
+    }
+    for (Rank rank = 0; rank < kPair; ++rank) {
+      for (size_t key = 0; key < lengths.size(); ++key) {
+        for (size_t i = 0; i < lengths[key]; ++i) {
+          CHECK(at(rank, 2 * key + 1)[i] == static_cast<float>(2 * time + 1));
+        }
+      }
+    }
+    CHECK(engine->whole_lists() == (time < 3 ? 0 : time - 2));
+    Watchdog::Note();
+  }
+  for (const auto& device : devices) engine->Detach(*device);
+  engine->Close();
+}
+
 }  // namespace
 
 void TestEngine(const KernelTable& kernels) {
+  for (const size_t inline_bytes : {size_t{0}, size_t{1} << 20, Engine::kUnlimited}) {
+    DoesListsAsAWhole(kernels, {1, 0, 64, 1000}, inline_bytes);
+    DoesListsAsAWhole(kernels, {16, 20'000, 3, 20'000, 20'000, 1}, inline_bytes);
+  }
   for (const size_t length : {100, 4000, 1'000'000}) WritesOverlappingOuts(kernels, length);
   int64_t updates = 0;
   int32_t ended = 0;

@@ -236,7 +236,7 @@ export class ProgramRun {
   /** The same list of all devices, until the engine knows it and does it as a whole. */
   async #again(step: Step): Promise<void> {
     if (this.#isOneByOne) return;
-    for (let times = 2 + step.picks[0]!; times > 0; times--) {
+    for (let times = 3 + step.picks[0]!; times > 0; times--) {
       await this.#settle();
       for (const device of this.#stores.keys()) {
         await this.#issue(device, this.#materials.again(device, listedAgain), step);

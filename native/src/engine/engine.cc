@@ -91,6 +91,11 @@ Rank Engine::ranks() {
   return static_cast<Rank>(devices_.size());
 }
 
+uint64_t Engine::whole_lists() {
+  const Lock lock(mutex_);
+  return whole_lists_;
+}
+
 bool Engine::Grow(Rank ranks) {
   const Lock lock(mutex_);
   if (is_leased_) return false;
@@ -158,7 +163,7 @@ void Engine::Recall(const std::function<void(const Ticket&)>& see,
 void Engine::Stop(Lock& lock) {
   is_leased_ = false;
   while (running_ > 0 && !is_leased_) {
-    if (RunChunk(lock, kUnlimited) == 0) stopped_.wait(lock);
+    if (RunChunk(lock, kUnlimited, false) == 0) stopped_.wait(lock);
   }
 }
 
@@ -219,8 +224,8 @@ size_t Engine::Submit(Device& device, const Order* orders, size_t count, size_t 
 void Engine::WaitShortly(Device& device, size_t bytes) {
   const Inbox& inbox = device.inbox;
   const auto has_ended = [&] { return inbox.has_ended(); };
-  device.patience.Look([&] { return has_ended() || has_rounds_.load(); });
-  if (has_ended() || !has_rounds_) return;
+  device.patience.Look([&] { return has_ended() || has_small_work(); });
+  if (has_ended() || !has_small_work()) return;
   {
     Lock lock = Enter();
     Drain(lock, {.bytes = bytes});
@@ -375,55 +380,71 @@ void Engine::Drain(Lock& lock, const Effort& effort) {
   const bool helps = effort.bytes == kUnlimited;
   size_t budget = effort.bytes;
   bool is_over = false;
-  bool has_called = false;
   while (!is_over) {
-    size_t count = 0;
-    size_t bytes = 0;
-    while (count < kBatchJobs && bytes < kBatchBytes && bytes < budget && TakeNext(&jobs[count])) {
-      Job& job = jobs[count];
-      const size_t traffic =
-          TrafficOf(plans_[job.key], job.is_round, job.inputs.size(), job.outs.size());
-      if (traffic > kLargeBytes) {
-        StartLarge(job, traffic);
+    CallHands(lock, helps);
+    size_t moved = rounds_.HasUrgent() ? 0 : RunChunk(lock, budget, true);
+    if (moved == 0) {
+      size_t count = 0;
+      while (count < kBatchJobs && moved < kBatchBytes && moved < budget &&
+             TakeNext(&jobs[count])) {
+        Job& job = jobs[count];
+        const size_t traffic =
+            TrafficOf(plans_[job.key], job.is_round, job.inputs.size(), job.outs.size());
+        if (traffic > kLargeBytes) {
+          StartLarge(job, traffic);
+        } else {
+          moved += traffic;
+          ++count;
+        }
+      }
+      CallHands(lock, helps);
+      if (count > 0) {
+        if (rounds_.has_ready())
+          has_rounds_ = true;  // Devices that linger may take the next batch.
+        RunBatch(lock, jobs.data(), count);
       } else {
-        bytes += traffic;
-        ++count;
+        moved = RunChunk(lock, budget, false);
+        if (moved == 0) break;
       }
     }
-    if (std::exchange(needs_hands_, false)) {
-      has_called = true;
-      NoteWork();
-      // Devices that linger help those that help themselves.
-      const unsigned hands = helps ? 1 + lingering_.load() : 0;
-      const unsigned size = Pool::Get().size();
-      lock.unlock();
-      if (hands < size) Pool::Get().Call(shared_from_this(), size - hands);
-      Acquire(lock);
-    }
-    if (count > 0) {
-      if (rounds_.has_ready()) has_rounds_ = true;  // Devices that linger may take the next batch.
-      RunBatch(lock, jobs.data(), count);
-      if (!helps) budget -= std::min(budget, bytes);
-    } else {
-      const size_t moved = RunChunk(lock, budget);
-      if (moved == 0) break;
-      if (!helps) budget -= moved;
-    }
+    if (!helps) budget -= std::min(budget, moved);
     Deliver(lock);
     is_over = helps && effort.IsOver();
   }
   Deliver(lock);
   NoteWork();
-  if (helps ? is_over && has_work() : has_rounds_ || (has_chunks_ && !has_called)) {
-    lock.unlock();
-    Pool::Get().Call(shared_from_this(), Pool::Get().size());
-    Acquire(lock);
+  if (helps ? is_over && has_work()
+            : has_rounds_ || ((has_lists_ || has_chunks_) && is_uncalled_)) {
+    CallPool(lock, Pool::Get().size());
   }
 }
 
+// Has others help with what was started and is much.
+void Engine::CallHands(Lock& lock, bool helps) {
+  if (!std::exchange(needs_hands_, false)) return;
+  NoteWork();
+  // Devices that linger help those that help themselves.
+  const unsigned hands = helps ? 1 + lingering_.load() : 0;
+  const unsigned size = Pool::Get().size();
+  CallPool(lock, hands < size ? size - hands : 0);
+}
+
+void Engine::CallPool(Lock& lock, unsigned helpers) {
+  is_uncalled_ = false;
+  if (helpers == 0) return;
+  lock.unlock();
+  Pool::Get().Call(shared_from_this(), helpers);
+  Acquire(lock);
+}
+
 void Engine::NoteWork() {
-  has_chunks_ = std::any_of(large_.begin(), large_.end(),
-                            [](const Large& large) { return large.chunks.left() > 0; });
+  bool has_chunks = false, has_lists = false;
+  for (const Large& large : large_) {
+    if (large.chunks.left() == 0) continue;
+    (large.list == nullptr ? has_chunks : has_lists) = true;
+  }
+  has_chunks_ = has_chunks;
+  has_lists_ = has_lists;
   has_rounds_ = is_leased_ && rounds_.has_ready();
 }
 
@@ -489,7 +510,10 @@ void Engine::StartLarge(Job& job, size_t traffic) {
 // A complete list is done as a whole, if it can be.
 void Engine::StartList(List* list) {
   Lineup* const lineup = lists_.LineupOf(list);
-  if (lineup != nullptr && lineup->overlaps.empty()) list->is_unfit = !Fits(lineup);
+  if (lineup != nullptr && lineup->ends.empty() && !Fits(lineup)) {
+    list->is_unfit = true;
+    *lineup = {};
+  }
   const auto lacks_hyper = [this](KeyId key) { return LacksHyper(key); };
   if (lineup == nullptr || list->is_unfit ||
       std::any_of(list->keys.begin(), list->keys.end(), lacks_hyper)) {
@@ -497,14 +521,15 @@ void Engine::StartList(List* list) {
   }
   lists_.Begin(list);
   ++running_;
+  const size_t count = lineup->ends.size();
   Start({.job = {},
          .work = {},
          .list = list,
          .lineup = lineup,
-         .chunks = ChunksOf(lineup->jobs.size(), lineup->traffic, kBatchBytes, 1)},
-        lineup->traffic);
+         .chunks = {count, 1, Pool::Get().size()}},
+        lineup->most * count);
   needs_hands_ |= lineup->traffic > kLargeBytes;
-  has_chunks_ = true;
+  has_lists_ = true;
 }
 
 void Engine::Start(Large&& started, size_t traffic) {
@@ -513,24 +538,34 @@ void Engine::Start(Large&& started, size_t traffic) {
   large.work.outs = &large.job.outs;
   large.streams = out_bytes_ >= kStreamBytes;
   large.traffic = traffic / large.chunks.left() + 1;
+  is_uncalled_ = true;
 }
 
-// Looks at the jobs of a lineup that is new. False if one of them is large.
+// Looks at the jobs of a lineup that is new, and cuts them into chunks. False if one of them is
+// large.
 bool Engine::Fits(Lineup* lineup) const {
-  for (const Job& job : lineup->jobs) {
+  size_t chunk = 0;
+  for (size_t i = 0; i < lineup->jobs.size(); ++i) {
+    const Job& job = lineup->jobs[i];
     const size_t traffic = TrafficOf(plans_[job.key], true, job.inputs.size(), job.outs.size());
     if (traffic > kLargeBytes) return false;
-    lineup->traffic += traffic;
     lineup->overlaps.push_back(OverlapOf(job));
+    lineup->traffic += traffic;
+    chunk += traffic;
+    if (chunk < kBatchBytes && i + 1 < lineup->jobs.size()) continue;
+    lineup->ends.push_back(i + 1);
+    lineup->most = std::max(lineup->most, chunk);
+    chunk = 0;
   }
   return true;
 }
 
-// Runs a chunk: one of a list that moves no more than `most` bytes, or any if there is no limit.
-// Returns how many bytes it has moved, about; 0 when there is none.
-size_t Engine::RunChunk(Lock& lock, size_t most) {
-  const auto found = std::find_if(large_.begin(), large_.end(), [most](const Large& each) {
-    const bool may = most == kUnlimited || (each.list != nullptr && each.traffic <= most);
+// Runs a chunk of a list that moves no more than `most` bytes; or of anything, if that may be.
+// Returns how many bytes it has moved, or somewhat less; 0 when there is none.
+size_t Engine::RunChunk(Lock& lock, size_t most, bool only_lists) {
+  const auto found = std::find_if(large_.begin(), large_.end(), [&](const Large& each) {
+    const bool may =
+        each.list == nullptr ? !only_lists && most == kUnlimited : each.traffic <= most;
     return may && each.chunks.left() > 0;
   });
   if (found == large_.end()) return 0;
@@ -542,7 +577,7 @@ size_t Engine::RunChunk(Lock& lock, size_t most) {
   if (large.list == nullptr) {
     Run(large.work, begin, end, large.streams);
   } else {
-    RunJobs(large, begin, end);
+    RunJobs(large, begin);
   }
   Acquire(lock);
   if (large.chunks.End()) {
@@ -556,10 +591,12 @@ size_t Engine::RunChunk(Lock& lock, size_t most) {
   return traffic;
 }
 
-// Nothing else happens to their keys, and plans stay as they are while jobs run.
-void Engine::RunJobs(const Large& large, size_t begin, size_t end) const {
-  for (size_t i = begin; i < end; ++i) {
-    const Work work = WorkOf(large.lineup->jobs[i], large.lineup->overlaps[i] != 0);
+// Does chunk number `chunk` of a list. Nothing else happens to its keys, and plans stay as they are
+// while jobs run.
+void Engine::RunJobs(const Large& large, size_t chunk) const {
+  const Lineup& lineup = *large.lineup;
+  for (size_t i = chunk == 0 ? 0 : lineup.ends[chunk - 1]; i < lineup.ends[chunk]; ++i) {
+    const Work work = WorkOf(lineup.jobs[i], lineup.overlaps[i] != 0);
     Run(work, 0, work.plan->length, large.streams);
   }
 }
@@ -585,6 +622,7 @@ void Engine::Finish(const Job& job) {
 void Engine::FinishList(const Large& large) {
   for (const Job& job : large.lineup->jobs) CountRound(job);
   lists_.Finish(large.list, &ended_);
+  ++whole_lists_;
   if (--running_ == 0 && !is_leased_) stopped_.notify_all();
 }
 

@@ -134,6 +134,9 @@ class Engine : public Worksite, public std::enable_shared_from_this<Engine> {
   // Ends the wait of a device, now or the next one.
   void Call(Rank rank);
 
+  // How many lists were done as a whole.
+  uint64_t whole_lists();
+
   void Help() override;
 
  private:
@@ -143,9 +146,9 @@ class Engine : public Worksite, public std::enable_shared_from_this<Engine> {
     Work work;
     List* list;
     const Lineup* lineup;
-    Chunks chunks;  // of elements, or of jobs
+    Chunks chunks;  // of elements, or one for each of the lineup
     bool streams = false;
-    size_t traffic = 0;  // bytes that a chunk moves, about
+    size_t traffic = 0;  // bytes that a chunk moves, about, or at most
   };
   using Lock = std::unique_lock<std::mutex>;
   using Clock = std::chrono::steady_clock;
@@ -160,7 +163,8 @@ class Engine : public Worksite, public std::enable_shared_from_this<Engine> {
   };
 
   Lock Enter();
-  bool has_work() const { return has_rounds_ || has_chunks_; }
+  bool has_small_work() const { return has_rounds_ || has_lists_; }
+  bool has_work() const { return has_small_work() || has_chunks_; }
   bool Linger(Device& device);
   void WaitShortly(Device& device, size_t bytes);
   void NoteWork();
@@ -173,6 +177,8 @@ class Engine : public Worksite, public std::enable_shared_from_this<Engine> {
   bool Decode(const Device& device, const Order& order, Ticket* ticket) const;
   bool IsDisjoint(const Ticket& ticket) const;
   void Drain(Lock& lock, const Effort& effort);
+  void CallHands(Lock& lock, bool helps);
+  void CallPool(Lock& lock, unsigned helpers);
   bool TakeNext(Job* job);
   Work WorkOf(const Job& job, bool overlaps) const;
   bool OverlapOf(const Job& job) const;
@@ -181,8 +187,8 @@ class Engine : public Worksite, public std::enable_shared_from_this<Engine> {
   void Start(Large&& started, size_t traffic);
   bool Fits(Lineup* lineup) const;
   bool LacksHyper(KeyId key) const;
-  size_t RunChunk(Lock& lock, size_t most);
-  void RunJobs(const Large& large, size_t begin, size_t end) const;
+  size_t RunChunk(Lock& lock, size_t most, bool only_lists);
+  void RunJobs(const Large& large, size_t chunk) const;
   void RunBatch(Lock& lock, const Job* jobs, size_t count);
   void Finish(const Job& job);
   void FinishList(const Large& large);
@@ -211,16 +217,20 @@ class Engine : public Worksite, public std::enable_shared_from_this<Engine> {
   size_t running_ = 0;
   std::condition_variable stopped_;
   std::list<Large> large_;
-  // Some of them were started and nobody was called to help.
+  // Others are to be called for some of them, and nobody was called since some were started.
   bool needs_hands_ = false;
+  bool is_uncalled_ = false;
+  uint64_t whole_lists_ = 0;
   // Tickets that have ended and were not delivered.
   std::vector<Ended> ended_;
   // Of the outs of all open tickets.
   size_t out_bytes_ = 0;
   // Since they were last counted.
   int64_t made_rounds_ = 0;
-  // Whether there is something to do for whoever comes by: whole jobs, or chunks of large ones.
+  // Whether there is something to do for whoever comes by: whole jobs, chunks of lists, or of large
+  // jobs.
   std::atomic<bool> has_rounds_{false};
+  std::atomic<bool> has_lists_{false};
   std::atomic<bool> has_chunks_{false};
   // Devices that look for news, and would help.
   std::atomic<unsigned> lingering_{0};

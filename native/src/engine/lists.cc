@@ -97,7 +97,7 @@ Lineup* Lists::LineupOf(List* list) {
   const auto lineup =
       std::find_if(list->lineups, end, [](const Lineup& each) { return each.serials == serials; });
   if (lineup == end) {
-    list->lineups[list->next_lineup] = {.serials = serials, .jobs = {}, .overlaps = {}};
+    list->lineups[list->next_lineup] = {.serials = serials, .jobs = {}, .overlaps = {}, .ends = {}};
     list->next_lineup = (list->next_lineup + 1) % List::kLineups;
     return nullptr;
   }
@@ -153,6 +153,7 @@ void Lists::SpreadAll() {
 void Lists::Clear() {
   for (List& list : lists_) {
     if (list.count > 0) Forget(&list);
+    list.is_unfit = false;  // Fewer devices may come, or plans change.
   }
 }
 

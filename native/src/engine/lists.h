@@ -20,8 +20,11 @@ struct Lineup {
   std::vector<Job> jobs;
   // The rest is the engine's. Of each job, see Work.
   std::vector<uint8_t> overlaps;
-  // That all jobs move.
+  // The jobs in chunks: behind which job each one ends.
+  std::vector<size_t> ends;
+  // Bytes that all of them move, and the chunk that moves most.
   size_t traffic = 0;
+  size_t most = 0;
 };
 
 // A list of keys that belong to no other list.
@@ -35,7 +38,7 @@ struct List {
   // Its jobs are being done; its keys are held, for other tickets have come since.
   bool is_running = false;
   bool is_held = false;
-  // It has a key that threads are to share, so it never goes as a whole.
+  // It has a key that threads are to share, so it does not go as a whole.
   bool is_unfit = false;
   static constexpr size_t kLineups = 4;
   Lineup lineups[kLineups];

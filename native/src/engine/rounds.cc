@@ -259,8 +259,7 @@ bool Rounds::NextReady(KeyId* id) {
     return key.place != Place::kLine || key.turn != entry.second;
   };
   while (!line_.empty() && is_stale(line_.front())) line_.pop_front();
-  const bool has_urgent = !ordered_.empty() && std::get<0>(*ordered_.begin()) < 0;
-  if (!has_urgent && !line_.empty()) {
+  if (!HasUrgent() && !line_.empty()) {
     *id = line_.front().first;
     line_.pop_front();
   } else if (!ordered_.empty()) {

@@ -173,7 +173,7 @@ class Rounds {
   void Spread(Ticket* ticket);
 
   // For tickets that are not spread. Whether a round of all live ranks could take whole tickets at
-  // once: no other ticket is open, and there is no pin.
+  // once: no ticket is spread, and there is no pin.
   bool IsStill() const {
     return consistency_ == Consistency::kSync && spread_ == 0 && pin_count_ == 0;
   }
@@ -191,6 +191,8 @@ class Rounds {
   // A key that may be able to go on, by priority, then in the order in which they came to be so;
   // false when there is none.
   bool NextReady(KeyId* key);
+  // Whether something of a priority above 0 is ready.
+  bool HasUrgent() const { return !ordered_.empty() && std::get<0>(*ordered_.begin()) < 0; }
   bool has_ready() const { return !line_.empty() || !ordered_.empty(); }
   // Whether the next thing to do for `key` is a round.
   bool IsRoundNext(KeyId key) const;
