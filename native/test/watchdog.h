@@ -32,7 +32,7 @@ class Watchdog {
   static void Note() { events_.fetch_add(1, std::memory_order_relaxed); }
 
  private:
-  static constexpr int kMostTurns = 2000;
+  static constexpr int kMostTurns = 1000;
   static constexpr int kExitCode = 67;
   static inline std::atomic<uint64_t> events_{0};
 };
