@@ -1,6 +1,6 @@
 import type { AnyTensor, RowSparseTensor } from '../../src/index.js';
 import type { Reading } from './outcomes.js';
-import { kindOf, type KeyKind, type Program, type Step } from './program.js';
+import { isOneByOne, kindOf, type KeyKind, type Program, type Step } from './program.js';
 import { ofOtherDtype, Pool, someRows } from './tensors.js';
 
 export type Value = AnyTensor | RowSparseTensor;
@@ -67,11 +67,14 @@ export class Materials {
     const pool = this.#pool(`call ${this.#calls}`, this.#calls + 1000);
     this.#calls += 1;
     const inPlace = operation === 'inPlace';
+    // Where pushes are applied one by one, the keys of a call end at different times: what is written to
+    // one key's tensors must not be another's.
+    const mayShare = !isOneByOne(this.#program);
     const values = keys.map((key, i) => {
       if (this.kind(key).isSparse) return [this.rows(key, picks)];
       const count = 1 + ((picks[2]! + i) % 3);
       return picks.slice(0, count).map((pick) => {
-        const which = (pick + i) % 6;
+        const which = (pick + i) % (inPlace && !mayShare ? 3 : 6);
         return inPlace
           ? this.#out(pool, device, key, which)
           : this.#value(pool, device, key, which);
@@ -90,7 +93,13 @@ export class Materials {
       case 'push':
         return { method: 'push', keys, values, options };
       case 'pushpull':
-        return { method: 'pushpull', keys, values, outs: outs(true), options };
+        return {
+          method: 'pushpull',
+          keys,
+          values,
+          outs: outs(mayShare),
+          options,
+        };
       case 'inPlace':
         return { method: 'pushpull', keys, values, options };
       case 'pull': // Keys may be pulled at different times, so they share no tensors.

@@ -45,6 +45,11 @@ export function kindOf(key: number, { devices, isLarge }: Program): KeyKind {
   return (devices === 1 ? ownKinds[key] : undefined) ?? sharedKinds[key]!;
 }
 
+/** Whether each push is applied by itself, by what is in force then. */
+export function isOneByOne({ type, devices }: Program): boolean {
+  return devices > 1 && (type === 'dist_async' || type === 'dist_ssp');
+}
+
 /** How rounds change what is stored. */
 export type Rule =
   | { readonly kind: 'assign' | 'function' | 'picky' | 'module' }

@@ -3,7 +3,15 @@ import type { Group } from '../helpers/groups.js';
 import { program as moduleAt } from '../helpers/workers.js';
 import { Materials, type KeyCall } from './materials.js';
 import { codeOf, readingOf, rowReadings, type Outcome, type Reading } from './outcomes.js';
-import { firstKeys, keyCount, rules, type Program, type Rule, type Step } from './program.js';
+import {
+  firstKeys,
+  isOneByOne,
+  keyCount,
+  rules,
+  type Program,
+  type Rule,
+  type Step,
+} from './program.js';
 import { ofOtherDtype, Pool, someRows } from './tensors.js';
 
 /** A view that is held; `call` and `index` say of which pull. */
@@ -88,10 +96,8 @@ export class ProgramRun {
     return this.#stores.length > 1 && this.#program.type === 'dist_async';
   }
 
-  /** Whether each push is applied by itself, by what is in force then. */
   get #isOneByOne(): boolean {
-    const { type } = this.#program;
-    return this.#stores.length > 1 && (type === 'dist_async' || type === 'dist_ssp');
+    return isOneByOne(this.#program);
   }
 
   /** Whether devices wait for each other's pushes. */
