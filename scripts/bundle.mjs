@@ -13,8 +13,8 @@ import { build } from 'esbuild';
 const root = join(import.meta.dirname, '..');
 const dist = join(root, 'dist');
 const bundle = join(dist, 'src', 'bundle.js');
-const roots = ['src/index', 'src/device-thread', 'actors/coordinator-thread'];
-const entries = new Set(['src/device-thread', 'actors/coordinator-thread']);
+const entries = ['src/device-thread', 'actors/coordinator-thread'];
+const roots = ['src/index', ...entries];
 const options = { absWorkingDir: root, format: 'esm', platform: 'node', target: 'esnext' };
 
 /** The modules behind the roots, without folder and ending, by name. */
@@ -60,7 +60,7 @@ function withNames(text) {
 const bundled = (at, name) => `${name}_${at}`;
 
 const modules = (await exportsOf(await reachable()))
-  .filter(({ name, exports }) => !entries.has(name) && exports.length > 0)
+  .filter(({ name, exports }) => !entries.includes(name) && exports.length > 0)
   .sort((a, b) => (a.name < b.name ? -1 : 1));
 const contents = modules
   .map(({ name, exports }, at) => {

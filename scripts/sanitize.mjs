@@ -64,9 +64,11 @@ async function addon() {
   // A check that cannot fail is none: a race that is known has to be reported in the same run.
   const race = mutants.find(({ name }) => name === 'no lock');
   const { place, reason } = await buildMutant(build('thread', ['tensorkv']), 'tensorkv', race);
-  const { command, env } = load('thread', place);
-  const { output } =
-    place === undefined ? { output: reason } : await start(command, { env, timeoutMs: limitMs });
+  let output = reason;
+  if (place !== undefined) {
+    const { command, env } = load('thread', place);
+    ({ output } = await start(command, { env, timeoutMs: limitMs }));
+  }
   const isReported = output.includes('WARNING: ThreadSanitizer: data race');
   const what = isReported ? 'reported' : 'NOT reported';
   tally.note(isReported, 'addon in Node under thread, with a known race', what, output);

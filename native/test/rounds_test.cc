@@ -231,13 +231,8 @@ class Schedule {
   }
 
   void Send(Ticket* ticket) {
-    List* complete = nullptr;
-    if (!lists_.Take(ticket, &complete)) {
-      lists_.SpreadAll();
-      rounds_.Enqueue(ticket);
-    } else if (complete != nullptr) {
-      BeginList(complete);
-    }
+    List* const complete = lists_.Enqueue(ticket);
+    if (complete != nullptr) BeginList(complete);
   }
 
   // One of the calls that a rank makes again and again: on all keys, on all with other tensors, or

@@ -244,13 +244,8 @@ bool Engine::Admit(Device& device, const Order& order) {
   ticket->deadline_ms = order.deadline_ms;
   ticket->priority = order.priority;
   out_bytes_ += ticket->out_bytes;
-  List* complete = nullptr;
-  if (!lists_.Take(ticket, &complete)) {
-    lists_.SpreadAll();
-    rounds_.Enqueue(ticket);
-  } else if (complete != nullptr) {
-    StartList(complete);
-  }
+  List* const complete = lists_.Enqueue(ticket);
+  if (complete != nullptr) StartList(complete);
   return true;
 }
 
@@ -498,12 +493,13 @@ void Engine::StartLarge(Job& job, size_t traffic) {
   const Plan& plan = plans_[job.key];
   Work work = WorkOf(job, OverlapOf(job));
   const size_t chunk_bytes = Splits(work) ? kChunkBytes : traffic;
+  const Chunks chunks = ChunksOf(plan.length, traffic, chunk_bytes, kChunkStep);
   Start({.job = std::move(job),
          .work = work,
          .list = nullptr,
          .lineup = nullptr,
-         .chunks = ChunksOf(plan.length, traffic, chunk_bytes, kChunkStep)},
-        traffic);
+         .chunks = chunks,
+         .traffic = traffic / chunks.left() + 1});
   needs_hands_ = true;
 }
 
@@ -521,23 +517,21 @@ void Engine::StartList(List* list) {
   }
   lists_.Begin(list);
   ++running_;
-  const size_t count = lineup->ends.size();
   Start({.job = {},
          .work = {},
          .list = list,
          .lineup = lineup,
-         .chunks = {count, 1, Pool::Get().size()}},
-        lineup->most * count);
+         .chunks = {lineup->ends.size(), 1, Pool::Get().size()},
+         .traffic = lineup->most + 1});
   needs_hands_ |= lineup->traffic > kLargeBytes;
   has_lists_ = true;
 }
 
-void Engine::Start(Large&& started, size_t traffic) {
+void Engine::Start(Large&& started) {
   Large& large = large_.emplace_back(std::move(started));
   large.work.inputs = &large.job.inputs;
   large.work.outs = &large.job.outs;
   large.streams = out_bytes_ >= kStreamBytes;
-  large.traffic = traffic / large.chunks.left() + 1;
   is_uncalled_ = true;
 }
 
@@ -616,13 +610,18 @@ void Engine::RunBatch(Lock& lock, const Job* jobs, size_t count) {
 void Engine::Finish(const Job& job) {
   if (job.is_round) CountRound(job);
   rounds_.Finish(job, &ended_);
-  if (--running_ == 0 && !is_leased_) stopped_.notify_all();
+  EndRunning();
 }
 
 void Engine::FinishList(const Large& large) {
   for (const Job& job : large.lineup->jobs) CountRound(job);
   lists_.Finish(large.list, &ended_);
   ++whole_lists_;
+  EndRunning();
+}
+
+// Tells whoever waits for it, see Stop, that nothing runs any more.
+void Engine::EndRunning() {
   if (--running_ == 0 && !is_leased_) stopped_.notify_all();
 }
 

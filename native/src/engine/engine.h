@@ -146,9 +146,9 @@ class Engine : public Worksite, public std::enable_shared_from_this<Engine> {
     Work work;
     List* list;
     const Lineup* lineup;
-    Chunks chunks;  // of elements, or one for each of the lineup
+    Chunks chunks;   // of elements, or one for each of the lineup
+    size_t traffic;  // bytes that a chunk moves, about, or at most; not 0
     bool streams = false;
-    size_t traffic = 0;  // bytes that a chunk moves, about, or at most
   };
   using Lock = std::unique_lock<std::mutex>;
   using Clock = std::chrono::steady_clock;
@@ -184,7 +184,7 @@ class Engine : public Worksite, public std::enable_shared_from_this<Engine> {
   bool OverlapOf(const Job& job) const;
   void StartLarge(Job& job, size_t traffic);
   void StartList(List* list);
-  void Start(Large&& started, size_t traffic);
+  void Start(Large&& started);
   bool Fits(Lineup* lineup) const;
   bool LacksHyper(KeyId key) const;
   size_t RunChunk(Lock& lock, size_t most, bool only_lists);
@@ -192,6 +192,7 @@ class Engine : public Worksite, public std::enable_shared_from_this<Engine> {
   void RunBatch(Lock& lock, const Job* jobs, size_t count);
   void Finish(const Job& job);
   void FinishList(const Large& large);
+  void EndRunning();
   void CountRound(const Job& job);
   void Deliver(Lock& lock);
   std::shared_ptr<Device>& SlotOf(Rank rank) {

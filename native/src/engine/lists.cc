@@ -33,18 +33,28 @@ void AddTensors(const Ticket& ticket, const Part& part, std::vector<Pointer>* to
 
 }  // namespace
 
-bool Lists::Take(Ticket* ticket, List** complete) {
-  if (!ticket->is_kept || ticket->priority != 0 || !rounds_->IsStill()) return false;
-  if (ticket->parts.size() < 4 || !rounds_->IsLive(ticket->rank)) return false;
+List* Lists::Enqueue(Ticket* ticket) {
+  List* const list = Take(ticket);
+  if (list == nullptr) {
+    SpreadAll();
+    rounds_->Enqueue(ticket);
+    return nullptr;
+  }
+  return list->count == rounds_->live_count() ? list : nullptr;
+}
+
+// The list that the ticket goes with; null if it does not.
+List* Lists::Take(Ticket* ticket) {
+  if (!ticket->is_kept || ticket->priority != 0 || !rounds_->IsStill()) return nullptr;
+  if (ticket->parts.size() < 4 || !rounds_->IsLive(ticket->rank)) return nullptr;
   List* const list = Of(ticket);
-  if (list == nullptr || list->is_unfit || list->is_running) return false;
+  if (list == nullptr || list->is_unfit || list->is_running) return nullptr;
   list->arrived.resize(rounds_->ranks(), nullptr);
-  if (list->arrived[ticket->rank] != nullptr) return false;
+  if (list->arrived[ticket->rank] != nullptr) return nullptr;
   rounds_->Open(ticket);
   list->arrived[ticket->rank] = ticket;
   if (list->count++ == 0) ++open_;
-  if (list->count == rounds_->live_count()) *complete = list;
-  return true;
+  return list;
 }
 
 // The list of a ticket; null if it has none.
@@ -139,6 +149,8 @@ void Lists::Spread(List* list) {
   }
 }
 
+// The tickets of all lists go to the lanes of their keys; where jobs are being done, keys are held
+// until they are.
 void Lists::SpreadAll() {
   for (auto list = lists_.begin(); open_ > 0 && list != lists_.end(); ++list) {
     if (list->is_running && !list->is_held) {

@@ -49,9 +49,9 @@ class Lists {
  public:
   explicit Lists(Rounds* rounds) : rounds_(rounds) {}
 
-  // Opens a ticket that may go with its list; false for any other, which is to be enqueued after a
-  // call of Spread(). Sets `complete` to the list if no live rank is missing.
-  bool Take(Ticket* ticket, List** complete);
+  // Opens a ticket that may go with its list, and enqueues any other. Returns the list if no live
+  // rank is missing there any more.
+  List* Enqueue(Ticket* ticket);
   // What the tickets of a complete list are to do; null where these have not come before.
   Lineup* LineupOf(List* list);
   // The jobs of the lineup begin: to be followed by Finish.
@@ -60,12 +60,12 @@ class Lists {
   void Finish(List* list, std::vector<Ended>* ended);
   // Its tickets go to the lanes of their keys.
   void Spread(List* list);
-  // Those of all lists do; where jobs are being done, keys are held until they are.
-  void SpreadAll();
   // Forgets all tickets: the rounds have.
   void Clear();
 
  private:
+  List* Take(Ticket* ticket);
+  void SpreadAll();
   List* Of(Ticket* ticket);
   List* Make(const Ticket& ticket);
   void Drop(KeyId key);
