@@ -17,6 +17,8 @@ export interface Held {
 }
 
 const windows = 5;
+/** Steps. Collections this often keep the size of what waits for them, such as views, from varying. */
+const collectEvery = 100;
 const [side, type, workers, steps] = JSON.parse(process.argv[2]!) as [Side, string, number, number];
 
 const options = { lr: 0.1, momentum: 0.5 };
@@ -72,11 +74,13 @@ const refused = (call: Promise<unknown>): Promise<void> =>
     (error: unknown) => assert(error instanceof KVStoreError),
   );
 
+async function collect(): Promise<void> {
+  globalThis.gc!();
+  await new Promise((resolve) => setImmediate(resolve)); // Finalizers run in a turn of their own.
+}
+
 async function held(): Promise<Held> {
-  for (let i = 0; i < 4; i++) {
-    globalThis.gc!();
-    await new Promise((resolve) => setImmediate(resolve)); // Finalizers run in a turn of their own.
-  }
+  for (let i = 0; i < 4; i++) await collect();
   const { heapUsed, external, arrayBuffers, rss } = process.memoryUsage();
   const handles = process.getActiveResourcesInfo().length;
   return { heapUsed, external, arrayBuffers, rss, handles };
@@ -99,6 +103,7 @@ async function run({ stores }: Group): Promise<Held[]> {
     for (let i = 0; i < steps / windows; i++) {
       number += 1;
       await Promise.all(devices.map((device) => device.step(number)));
+      if (number % collectEvery === 0) await collect();
     }
     seen.push(await held());
   }
