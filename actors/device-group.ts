@@ -1,5 +1,6 @@
-import { fromFailure, KVStoreError, type Failure } from '../src/core/errors.js';
+import { KVStoreError } from '../src/core/errors.js';
 import { monotonicMs, type CoordinatorOptions, type Rank } from '../src/core/protocol.js';
+import { unpackThrown, type Thrown } from '../src/core/thrown.js';
 import { EventQueue } from './event-queue.js';
 import type { CoordinatorAddress } from './port-link.js';
 import { RestartLimit, type Restarts } from './restart-limit.js';
@@ -18,7 +19,7 @@ export interface DeviceStart<Program> {
 export type FromDevice =
   | { readonly type: 'report'; readonly data: unknown }
   | { readonly type: 'finished'; readonly result: unknown }
-  | { readonly type: 'failed'; readonly failure: Failure; readonly stack: string | undefined };
+  | { readonly type: 'failed'; readonly why: string; readonly thrown: Thrown };
 
 /** What a group tells whoever started it. */
 export type DeviceEvent =
@@ -43,7 +44,11 @@ export interface DeviceGroupOptions<Program> {
   readonly restarts?: Restarts;
 }
 
-type Failed = FromDevice & { readonly type: 'failed' };
+/** Why a device is gone: in words, and what was thrown there, if anything was. */
+interface Loss {
+  readonly why: string;
+  readonly cause: unknown;
+}
 
 const endGraceMs = 2000;
 const maxWaitingEvents = 4096;
@@ -147,15 +152,15 @@ export class DeviceGroup<Program> {
     this.#threads.push(thread);
     this.#results[rank] = undefined;
     let ended: Promise<void> | undefined;
-    let failed: Failed | undefined;
+    let loss: Loss | undefined;
     thread.worker.on('message', (message: FromDevice | null | undefined) => {
       switch (message?.type) {
         case 'report':
           return this.events.push({ ...message, rank });
         case 'failed':
-          failed = message;
+          loss = { why: message.why, cause: unpackThrown(message.thrown) };
           // Nobody waits for its exit, but a new incarnation must not meet it.
-          if (!this.#restarts) ended = this.#lose(rank, message.failure.message, failed);
+          if (!this.#restarts) ended = this.#lose(rank, loss);
           break;
         case 'finished':
           ended = Promise.resolve();
@@ -169,11 +174,11 @@ export class DeviceGroup<Program> {
     });
     const reason = await thread.exited;
     if (ended !== undefined) return ended;
-    const why = failed?.failure.message ?? reason;
+    loss ??= { why: reason, cause: thread.thrown };
     if (this.#restarts && this.#limit.take(monotonicMs())) {
-      await this.#restart(rank, incarnation + 1, why, failed);
+      await this.#restart(rank, incarnation + 1, loss);
     } else {
-      await this.#lose(rank, why, failed);
+      await this.#lose(rank, loss);
     }
   }
 
@@ -183,18 +188,18 @@ export class DeviceGroup<Program> {
     return this.#options.coordinator.onDeath === 'restart' && !isEnding;
   }
 
-  /** Device `rank` is gone, because of what its program threw if that is known. */
-  async #lose(rank: Rank, why: string, failed?: Failed): Promise<void> {
-    const error = lossOf(rank, why, failed);
+  /** Device `rank` is gone. */
+  async #lose(rank: Rank, loss: Loss): Promise<void> {
+    const error = errorOf(rank, loss);
     this.#losses.push(error);
     this.events.push({ type: 'lost', rank, error });
-    await this.#coordinator.depart(rank, why, false);
+    await this.#coordinator.depart(rank, loss.why, false);
   }
 
   /** Starts device `rank` anew, as its next incarnation. */
-  async #restart(rank: Rank, incarnation: number, why: string, failed?: Failed): Promise<void> {
-    const cause = lossOf(rank, why, failed);
-    await this.#coordinator.depart(rank, why, true);
+  async #restart(rank: Rank, incarnation: number, loss: Loss): Promise<void> {
+    const cause = errorOf(rank, loss);
+    await this.#coordinator.depart(rank, loss.why, true);
     const address = await this.#coordinator.connect(rank);
     this.events.push({ type: 'restarted', rank, incarnation, cause });
     this.#keep(this.#runDevice(address, incarnation));
@@ -206,9 +211,6 @@ export class DeviceGroup<Program> {
   }
 }
 
-/** The error of a device that was lost, with what its program threw. */
-function lossOf(rank: Rank, why: string, failed: Failed | undefined): KVStoreError {
-  const cause = failed && fromFailure(failed.failure);
-  if (cause && failed.stack !== undefined) cause.stack = failed.stack;
+function errorOf(rank: Rank, { why, cause }: Loss): KVStoreError {
   return new KVStoreError('peer_dead', `rank ${rank} was lost: ${why}`, { rank, cause });
 }

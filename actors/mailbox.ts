@@ -1,4 +1,4 @@
-import { fromFailure, KVStoreError, type Failure } from '../src/core/errors.js';
+import { fromFailure, KVStoreError, placed, type Failure } from '../src/core/errors.js';
 import {
   monotonicMs,
   rulesPerWord,
@@ -137,7 +137,7 @@ export class Mailbox {
       if (this.#outbox.length > 0) this.#flushSoon();
       this.#keepAlive();
     }
-    if (answer instanceof KVStoreError) throw answer;
+    if (answer instanceof KVStoreError) throw placed(answer);
     return answer;
   }
 

@@ -7,7 +7,7 @@ export class Thread {
   /** Resolves when the thread has ended, with the reason in words. Never rejects. */
   readonly exited: Promise<string>;
   readonly #name: string;
-  #thrown: string | undefined;
+  #thrown: unknown;
   #keepers = 1;
   #isTerminated = false;
   #hasFailed = false;
@@ -16,12 +16,12 @@ export class Thread {
     this.#name = name;
     this.worker = new Worker(entry, { name, ...execArgv(), ...options });
     // Without a listener an error would end the whole process.
-    this.worker.on('error', (error: unknown) => (this.#thrown = describe(error)));
+    this.worker.on('error', (error: unknown) => (this.#thrown = error));
     // Not `once` of node:events, which would reject with that error.
     this.exited = new Promise((resolve) => {
       this.worker.on('exit', (code) => {
         this.#hasFailed = code !== 0 && !this.#isTerminated;
-        resolve(this.#thrown ?? `exited with code ${code}`);
+        resolve(this.#thrown === undefined ? `exited with code ${code}` : describe(this.#thrown));
       });
     });
   }
@@ -43,6 +43,11 @@ export class Thread {
       throw new KVStoreError('peer_dead', `${this.#name} expected to be running, but it ${reason}`);
     });
     return Promise.race([waiting, lost]).finally(() => this.keepProcess(false));
+  }
+
+  /** What nobody caught on the thread, as Node copies it; undefined unless that has ended it. */
+  get thrown(): unknown {
+    return this.#thrown;
   }
 
   /** Whether the thread has ended by an error, or as one, and not because of `terminate`. */

@@ -25,7 +25,7 @@ const variants = {
     },
   },
   address: {
-    sanitize: 'address,undefined,fuzzer-no-link',
+    sanitize: 'address,undefined',
     runtime: 'asan',
     levels: 'all',
     env: {

@@ -16,7 +16,7 @@ import {
 } from './call-arguments.js';
 import { hasCapability, type Capability } from './core/capabilities.js';
 import { compressionSpec, type CompressionOptions } from './core/compression.js';
-import { KVStoreError } from './core/errors.js';
+import { KVStoreError, placed } from './core/errors.js';
 import { type Key, type Value } from './core/keys.js';
 import { plainOptions, type OptimizerSpec } from './core/optimizers/optimizer.js';
 import type { RequestBody } from './core/protocol.js';
@@ -337,11 +337,15 @@ export class KVStore extends KVStoreBase {
   }
 
   /** Runs a call so that what it throws is a rejection, and `flush` knows of it. */
-  #call<T>(run: () => Promise<T>): Promise<T> {
-    const call = this.#closing ? Promise.reject(closed()) : run();
+  async #call<T>(run: () => Promise<T>): Promise<T> {
+    if (this.#closing) throw closed();
+    const call = run();
     this.#calls.add(call);
-    // The caller's own promise: a failure that nobody looks at stays an unhandled rejection.
-    return call.finally(() => this.#calls.delete(call));
+    try {
+      return await call;
+    } finally {
+      this.#calls.delete(call);
+    }
   }
 
   #keyCall<T>(prepare: () => KeyCall<T>): Promise<T> {
@@ -381,8 +385,12 @@ export class KVStore extends KVStoreBase {
     });
   }
 
-  #request(body: RequestBody): ReturnType<Plane['request']> {
-    return this.#plane.request(body);
+  async #request(body: RequestBody): Promise<Done> {
+    try {
+      return await this.#plane.request(body);
+    } catch (error) {
+      throw placed(error);
+    }
   }
 }
 

@@ -2,7 +2,8 @@ import { parentPort } from 'node:worker_threads';
 import type { DeviceStart, FromDevice } from '../actors/device-group.js';
 import { portPlane } from '../actors/plane.js';
 import { cpu, type Device } from './core/devices.js';
-import { KVStoreError, show, toFailure } from './core/errors.js';
+import { describe, KVStoreError, show } from './core/errors.js';
+import { packThrown } from './core/thrown.js';
 import { storeType } from './core/types.js';
 import { KVStore } from './kv-store.js';
 import { packTensors, unpackTensors } from './marshal.js';
@@ -67,8 +68,8 @@ export async function runProgram(start: DeviceStart<ProgramStart>): Promise<void
   try {
     tell({ type: 'finished', result: packTensors(await execute(start, tell)) });
   } catch (error) {
-    const stack = error instanceof Error ? error.stack : undefined;
-    tell({ type: 'failed', failure: toFailure(error), stack });
+    const why = error instanceof KVStoreError ? error.message : describe(error);
+    tell({ type: 'failed', why, thrown: packThrown(error) });
   }
 }
 

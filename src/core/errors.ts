@@ -82,6 +82,11 @@ export function fromFailure(failure: Failure): KVStoreError {
   return new KVStoreError(failure.code, failure.message, failure);
 }
 
+/** The same error with the stack from here: what another thread or a timer made knows nothing of the caller. */
+export function placed(error: unknown): unknown {
+  return error instanceof KVStoreError ? new KVStoreError(error.code, error.message, error) : error;
+}
+
 /** A thrown value in words: `TypeError: x is not a function`, or the value itself. */
 export function describe(thrown: unknown): string {
   if (thrown instanceof Error) return `${thrown.name}: ${thrown.message}`;

@@ -19,7 +19,7 @@ import { readFile } from './checkpoint-reader.js';
 const open = () => createKVStore('local', { coordinator: 'inline' });
 
 /** Files of each kind that a store writes or reads. */
-async function models(folder: string): Promise<Uint8Array[]> {
+async function models(folder: string): Promise<Buffer[]> {
   const dense = await open();
   await dense.init(
     ['w', '__proto__', 'b'],

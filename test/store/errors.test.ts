@@ -252,3 +252,21 @@ onEveryPlane('updater_required: an asynchronous push wants an updater', async (t
   await kv.push(4, ones(1));
   t.is((await kv.pull(4)).data[0], 2);
 });
+
+onEveryPlane('the stack of a rejected call leads to its caller', async (t, open) => {
+  const kv = await open();
+  await kv.init(0, ones(2));
+  await kv.setUpdater(() => {
+    throw new RangeError('a fault');
+  });
+  const pushes = [7, 0].map(
+    (key) =>
+      async function trainStep(): Promise<void> {
+        await kv.push(key, ones(2));
+      },
+  );
+  for (const push of pushes) {
+    const error = await t.throwsAsync(push());
+    t.regex(error.stack ?? '', /at async trainStep/);
+  }
+});

@@ -56,14 +56,46 @@ for (const [how, reason] of ways) {
   });
 }
 
-test.serial('D6: the error that a worker threw is the cause, with its stack', async (t) => {
-  const group = await launchProgram(t, 'misbehaving', {
-    devices: 1,
-    args: { how: 'throw', rank: 0 },
-  });
-  const error = await rejects(t, group.done, { code: 'peer_dead', rank: 0 });
-  t.true((error.cause as Error).stack?.includes('misbehaving'));
-});
+const causes: [How, string, unknown][] = [
+  ['throw', 'RangeError: a fault', { name: 'RangeError', message: 'a fault' }],
+  ['reject', 'TypeError: a rejection', { name: 'TypeError', message: 'a rejection' }],
+  [
+    'uncaught',
+    'RangeError: an uncaught fault',
+    { name: 'RangeError', message: 'an uncaught fault' },
+  ],
+  ['throw its own', 'OwnError: a fault', { name: 'OwnError', message: 'a fault' }],
+  ['throw ours', 'key 99', { name: 'KVStoreError', code: 'unknown_key', key: 99 }],
+];
+
+for (const [how, says, expected] of causes) {
+  test.serial(
+    `D6: what a worker threw is the cause, with its name and stack: ${how}`,
+    async (t) => {
+      const group = await launchProgram(t, 'misbehaving', { devices: 1, args: { how, rank: 0 } });
+      const error = await rejects(t, group.done, { code: 'peer_dead', rank: 0, says: [says] });
+      t.true(error.cause instanceof Error);
+      t.like(error.cause, expected as object);
+      t.true((error.cause as Error).stack?.includes('misbehaving'));
+    },
+  );
+}
+
+test.serial(
+  'D6: a worker may throw anything, and what cannot be copied comes as words',
+  async (t) => {
+    for (const [how, cause] of [
+      ['throw words', 'just words'],
+      ['throw an object', { loss: NaN, step: 7 }],
+      ['throw a function', 'a function fault'],
+      ['throw nothing', undefined],
+    ] as const) {
+      const group = await launchProgram(t, 'misbehaving', { devices: 1, args: { how, rank: 0 } });
+      const error = await rejects(t, group.done, { code: 'peer_dead', rank: 0 });
+      t.deepEqual(error.cause, cause);
+    }
+  },
+);
 
 test.serial('D7: a worker that returns early leaves in good order', async (t) => {
   const options = { devices: 3, args: { how: 'return', rank: 1 } };

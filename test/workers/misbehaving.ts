@@ -1,9 +1,14 @@
-import { defineWorker, KVStoreError, ones, tensor, zeros } from '../../src/index.js';
+import { defineWorker, KVStoreError, ones, tensor, zeros, type KVStore } from '../../src/index.js';
 import { dieBy } from '../helpers/deaths.js';
 
 export type How =
   | 'throw'
   | 'throw words'
+  | 'throw its own'
+  | 'throw ours'
+  | 'throw an object'
+  | 'throw a function'
+  | 'throw nothing'
   | 'reject'
   | 'exit 0'
   | 'exit 3'
@@ -17,12 +22,26 @@ interface Args {
   readonly rank: number;
 }
 
-async function misbehave(how: How): Promise<void> {
+class OwnError extends Error {
+  override readonly name = 'OwnError';
+}
+
+async function misbehave(how: How, kv: KVStore): Promise<void> {
   switch (how) {
     case 'throw':
       throw new RangeError('a fault');
     case 'throw words':
       throw 'just words'; // oxlint-disable-line no-throw-literal
+    case 'throw its own':
+      throw new OwnError('a fault');
+    case 'throw ours':
+      return kv.push(99, ones(1));
+    case 'throw an object':
+      throw { loss: NaN, step: 7 }; // oxlint-disable-line no-throw-literal
+    case 'throw a function':
+      throw function fault() {}; // oxlint-disable-line no-throw-literal
+    case 'throw nothing':
+      throw undefined; // oxlint-disable-line no-throw-literal
     case 'reject':
       return Promise.reject(new TypeError('a rejection'));
     case 'exit 0':
@@ -47,7 +66,7 @@ export default defineWorker<Args, unknown>(async ({ kv, rank, args, report }) =>
   await kv.init(0, zeros(1));
   await kv.pushpull(0, ones(1));
   if (rank === args.rank) {
-    await misbehave(args.how);
+    await misbehave(args.how, kv);
     return 'returned';
   }
   report('pushing again');
