@@ -16,15 +16,16 @@ import { DeadlineClock } from './deadline-clock.js';
 import { DeviceTables } from './device-tables.js';
 import { lateAnswers } from './late-calls.js';
 import { loadModule } from './module-loader.js';
+import { Pulse } from './pulse.js';
 import { StatusBlock } from './status.js';
 
 /** The control plane of a coordinator thread: what its supervisor can ask of it. */
 export interface CoordinatorControl {
   /**
-   * Connects device `rank`, which holds the other end of `port`. Returns the number of the store's
+   * Connects device `rank`, which holds the other end of `port` and has its pulse in `pulse`. Returns the number of the store's
    * engine; undefined where there is none.
    */
-  join(rank: Rank, port: MessagePort): number | undefined;
+  join(rank: Rank, port: MessagePort, pulse: SharedArrayBuffer): number | undefined;
   /**
    * Device `rank` is gone: dead of `cause`, or in good order without one. If it `returns`, all wait for
    * its next incarnation to join.
@@ -32,6 +33,13 @@ export interface CoordinatorControl {
   depart(rank: Rank, cause: string | undefined, returns: boolean): void;
   /** Lets go of every port and timer, so that the thread can end. */
   stop(): void;
+}
+
+/** Device `rank` has stalled: it is to be ended, and departed as dead because of `why`. */
+export interface Stalled {
+  readonly type: 'stalled';
+  readonly rank: Rank;
+  readonly why: string;
 }
 
 /** Answers on their way to devices, a batch at a time. */
@@ -72,8 +80,12 @@ class Outboxes {
 }
 
 /** Runs a coordinator on this thread: messages in from ports, answers out a batch at a time. */
-export function hostCoordinator(options: CoordinatorOptions): CoordinatorControl {
+export function hostCoordinator(
+  options: CoordinatorOptions,
+  onStalled: (stalled: Stalled) => void,
+): CoordinatorControl {
   const ports = new Map<Rank, MessagePort>();
+  const pulses = new Map<Rank, Pulse>();
   const engine = engineFor(options);
   const status = new StatusBlock(options.status);
   const outboxes = new Outboxes(ports, (rank) => (engine ? engine.call(rank) : status.addPost()));
@@ -92,6 +104,8 @@ export function hostCoordinator(options: CoordinatorOptions): CoordinatorControl
     send: (to, message) => outboxes.add(to, message),
     loadModule: (kind, url, loaded) => void loadModule(kind, url, loaded).then(() => settle()),
     files: checkpointFiles,
+    pulseOf: (rank) => pulses.get(rank)?.lastMs,
+    stalled: (rank, why) => onStalled({ type: 'stalled', rank, why }),
   });
   const clock = new DeadlineClock(coordinator, settle);
   const renew = (): void => {
@@ -101,8 +115,9 @@ export function hostCoordinator(options: CoordinatorOptions): CoordinatorControl
   const bell = engine && ringFor(engine, renew);
 
   return {
-    join: (rank, port) => {
+    join: (rank, port, pulse) => {
       ports.set(rank, port);
+      pulses.set(rank, new Pulse(pulse));
       devices.add(rank, port);
       coordinator.join(rank);
       settle();

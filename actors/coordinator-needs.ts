@@ -24,6 +24,10 @@ export interface CoordinatorHost {
   readonly files: CheckpointFiles;
   /** Carries out what is plain; undefined: the coordinator does everything. */
   readonly engine?: Engine | undefined;
+  /** When a device last did something, see `pulse.ts`. Only where devices have threads of their own. */
+  readonly pulseOf?: (rank: Rank) => number | undefined;
+  /** Has a device that has stalled be ended as dead, because of `why`: `depart` is to follow. */
+  readonly stalled?: (rank: Rank, why: string) => void;
   /** The tensor that a device knows by a number. Only where there is an engine. */
   readonly tensorOf?: (rank: Rank, number: number) => WireTensor;
 }

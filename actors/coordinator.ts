@@ -7,6 +7,7 @@ import { Closing } from './closing.js';
 import { Collective } from './collective.js';
 import { Configuring, isSetting } from './configuring.js';
 import type { CoordinatorHost } from './coordinator-needs.js';
+import { Deadlines } from './deadlines.js';
 import { EngineLease } from './engine-lease.js';
 import type { Entry, EntryTicket } from './entry.js';
 import { Inits, type InitsContext } from './inits.js';
@@ -21,7 +22,6 @@ import { StatusBlock } from './status.js';
 import { StateQueue } from './state-queue.js';
 import { StateCalls, type StateRequest } from './state-calls.js';
 import { Ticket, type CallRequest } from './ticket.js';
-import { timeoutOf } from './timeouts.js';
 import { UpdateRule } from './update-rule.js';
 
 /**
@@ -45,6 +45,7 @@ export class Coordinator implements Actor<ToCoordinator> {
   readonly #state: StateCalls;
   readonly #open = new OpenTickets();
   readonly #stateQueue = new StateQueue(this.#open);
+  readonly #deadlines: Deadlines;
   readonly #status: StatusBlock;
   readonly #budget: MemoryBudget;
   readonly #pins: Pins;
@@ -106,6 +107,8 @@ export class Coordinator implements Actor<ToCoordinator> {
       closing: this.#closing,
       consistency: options.consistency,
     });
+    const needs = { host, open: this.#open, closing: this.#closing, collective: this.#collective };
+    this.#deadlines = new Deadlines(needs, options);
     this.#goOn();
   }
 
@@ -134,13 +137,10 @@ export class Coordinator implements Actor<ToCoordinator> {
   #handle(from: Rank, message: ToCoordinator): void {
     if (message.type === 'overdue') return; // Taken back from the engine by now, and watched.
     if (message.type === 'heard') return this.#announce.heard(from);
-    if (message.type === 'updated') {
-      this.#rounds.updated(from, message);
-    } else if (message.type === 'release') {
-      this.#pins.release(from, message.pins);
-    } else if (message.type === 'leave') {
-      this.#leave(from, message);
-    } else if (!this.#members.isLive(from)) {
+    if (message.type === 'updated') return this.#rounds.updated(from, message);
+    if (message.type === 'release') return this.#pins.release(from, message.pins);
+    if (message.type === 'leave') return this.#leave(from, message);
+    if (!this.#members.isLive(from)) {
       // Sent before its end and delivered after: the rounds have gone on without it.
       const late = this.#members.departed(from, message.type);
       this.#host.send(from, { type: 'failed', id: message.id, failure: toFailure(late) });
@@ -156,13 +156,14 @@ export class Coordinator implements Actor<ToCoordinator> {
     return this.#open.oldestDeadlineMs;
   }
 
-  /** Ends what has waited past its deadline. `nowMs` is on the monotonic clock. */
-  tick(nowMs: number): void {
+  /**
+   * Ends what has waited past its deadline, unless it waits for a device that has stalled. `nowMs` is on
+   * the monotonic clock; `hasSlept`: this should have been called much earlier.
+   */
+  tick(nowMs: number, hasSlept = false): void {
     this.#takeBack();
-    const late = this.#open.late(nowMs);
-    // Before any is taken back: who gives up in this moment is not who the others waited for.
-    const errors = late.map((ticket) => timeoutOf(ticket, this.#closing, this.#collective));
-    late.forEach((ticket, i) => this.#fail(ticket, errors[i]));
+    // All before any is taken back: who gives up in this moment is not who the others waited for.
+    for (const each of this.#deadlines.expired(nowMs, hasSlept)) this.#fail(...each);
     this.#goOn();
   }
 
@@ -174,7 +175,8 @@ export class Coordinator implements Actor<ToCoordinator> {
       const entries = this.#keys.entries();
       this.#lease?.grow(this.#members.size);
       if (how === 'new') this.#closing.joined(rank, entries);
-      for (const each of [this.#keys, this.#collective, this.#open]) each.returned(rank);
+      const counting = [this.#keys, this.#collective, this.#open, this.#deadlines];
+      for (const each of counting) each.returned(rank);
       this.#announce.welcome(rank, entries);
     }
     this.#goOn();

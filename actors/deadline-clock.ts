@@ -4,10 +4,13 @@ import { monotonicMs } from '../src/core/protocol.js';
 interface Timed {
   /** On the monotonic clock; undefined while nothing waits. */
   readonly oldestDeadlineMs: number | undefined;
-  tick(nowMs: number): void;
+  tick(nowMs: number, hasSlept: boolean): void;
 }
 
 const longestTimerMs = 2 ** 31 - 1;
+
+/** A timer that comes so much later shows that this thread did not run. */
+const sleptMs = 1000;
 
 /** Devices that began to wait together give up together, and are told the same. */
 const slackMs = 25;
@@ -30,9 +33,11 @@ export class DeadlineClock {
     const deadlineMs = this.#timed.oldestDeadlineMs;
     if (this.#timer !== undefined || deadlineMs === undefined || this.#stopped) return;
     const delayMs = Math.min(Math.max(deadlineMs - monotonicMs(), 0) + slackMs, longestTimerMs);
+    const dueMs = monotonicMs() + delayMs;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
-      this.#timed.tick(monotonicMs());
+      const nowMs = monotonicMs();
+      this.#timed.tick(nowMs, nowMs - dueMs > sleptMs);
       this.#ticked();
       this.watch();
     }, delayMs).unref();

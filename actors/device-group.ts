@@ -69,6 +69,8 @@ export class DeviceGroup<Program> {
   readonly #options: DeviceGroupOptions<Program>;
   /** Devices at work, and those that are about to be. */
   readonly #running = new Set<Promise<void>>();
+  /** Ends a device that has stalled, by rank. */
+  readonly #stallers = new Map<Rank, (why: string) => void>();
   /** Ranks that have been given. */
   #ranks = 0;
   #hasEnded = false;
@@ -78,11 +80,15 @@ export class DeviceGroup<Program> {
   private constructor(options: DeviceGroupOptions<Program>) {
     this.#options = options;
     this.#limit = new RestartLimit(options.restarts ?? { max: 0, withinMs: 0 });
-    this.#coordinator = new CoordinatorSupervisor(options.coordinator, (reason) => {
-      this.#coordinatorLoss = new KVStoreError('peer_dead', `the group's coordinator ${reason}`);
-      // Their calls reject: what they still do about it has its time.
-      for (const thread of this.#threads) void thread.ended(endGraceMs);
-    });
+    this.#coordinator = new CoordinatorSupervisor(
+      options.coordinator,
+      (reason) => {
+        this.#coordinatorLoss = new KVStoreError('peer_dead', `the group's coordinator ${reason}`);
+        // Their calls reject: what they still do about it has its time.
+        for (const thread of this.#threads) void thread.ended(endGraceMs);
+      },
+      ({ rank, why }) => this.#stallers.get(rank)?.(why),
+    );
     this.done = this.#start();
     // The failure is in `events` too: whoever reads only those is not to be killed by it here.
     this.done.catch(() => undefined);
@@ -153,14 +159,22 @@ export class DeviceGroup<Program> {
     this.#results[rank] = undefined;
     let ended: Promise<void> | undefined;
     let loss: Loss | undefined;
+    const lose = (how: Loss): void => {
+      loss = how;
+      // Nobody waits for its exit, but a new incarnation must not meet it.
+      if (!this.#restarts) ended = this.#lose(rank, how);
+    };
+    this.#stallers.set(rank, (why) => {
+      if (ended !== undefined || loss !== undefined) return;
+      void thread.terminate();
+      lose({ why, cause: undefined });
+    });
     thread.worker.on('message', (message: FromDevice | null | undefined) => {
       switch (message?.type) {
         case 'report':
           return this.events.push({ ...message, rank });
         case 'failed':
-          loss = { why: message.why, cause: unpackThrown(message.thrown) };
-          // Nobody waits for its exit, but a new incarnation must not meet it.
-          if (!this.#restarts) ended = this.#lose(rank, loss);
+          lose({ why: message.why, cause: unpackThrown(message.thrown) });
           break;
         case 'finished':
           ended = Promise.resolve();

@@ -5,6 +5,7 @@ import type {
   ToCoordinator,
 } from '../src/core/protocol.js';
 import type { TensorHandle } from '../src/core/tensor.js';
+import type { Pulse } from './pulse.js';
 
 /** The way from one device to its coordinator and back, in batches, in order. */
 export interface Link {
@@ -18,6 +19,8 @@ export interface Link {
    * returns. Undefined where a thread must not block, or cannot.
    */
   readonly wait?: ((sliceMs: number) => void) | undefined;
+  /** Where this device shows that it runs. Undefined where nobody looks. */
+  readonly pulse?: Pulse | undefined;
   /** A shorter way for plain pushes and pulls, where there is one. */
   readonly direct?: Direct | undefined;
 }

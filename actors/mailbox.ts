@@ -143,7 +143,9 @@ export class Mailbox {
 
   #accept(body: RequestBody, resolve: Waiting['resolve'], reject: Waiting['reject']): void {
     const request = body as Addressed;
-    request.deadlineMs = monotonicMs() + this.#options.timeoutMs;
+    const nowMs = monotonicMs();
+    this.#link.pulse?.beat(nowMs);
+    request.deadlineMs = nowMs + this.#options.timeoutMs;
     const waiting: Waiting = { request, isPosted: false, resolve, reject };
     const hasPlace = this.#queue.length === 0 && this.#unanswered.size < this.#capacity;
     // Who leaves waits for nothing: what has no place yet is never sent.
@@ -229,6 +231,9 @@ export class Mailbox {
           this.#link.direct?.givenTo(message.id); // Nobody gets them.
           this.#take(message.id)?.reject(fromFailure(message.failure));
           break;
+        case 'delayed':
+          this.#delay(message);
+          break;
         case 'update':
           this.#update(message);
           break;
@@ -249,8 +254,14 @@ export class Mailbox {
     this.#take(message.id)?.resolve(given === undefined ? message : { ...message, ...given });
   }
 
+  #delay({ id, deadlineMs }: FromCoordinator & { readonly type: 'delayed' }): void {
+    const waiting = this.#unanswered.get(id);
+    if (waiting !== undefined) waiting.request.deadlineMs = deadlineMs;
+  }
+
   #update(update: Update): void {
     const failure = this.#options.onUpdate(update);
+    this.#link.pulse?.beat(monotonicMs());
     const answer = { type: 'updated', update: update.update } as const;
     this.#post(failure === undefined ? answer : { ...answer, failure });
   }
@@ -280,6 +291,7 @@ export class Mailbox {
 
   #checkDeadlines(): void {
     const nowMs = monotonicMs();
+    this.#link.pulse?.beat(nowMs);
     while (this.#queue.first !== undefined && this.#queue.first.request.deadlineMs <= nowMs) {
       const { request, reject } = this.#queue.shift()!;
       reject(fullError(request, `a place among ${this.#capacity} open requests in time`));

@@ -27,11 +27,11 @@ export class OpenTickets {
     this.#tickets.add(ticket);
   }
 
-  /** Adds tickets that may be older than some that are open. */
+  /** Adds tickets that may be older than some that are open, or whose deadline has changed. */
   addOld(tickets: readonly EntryTicket[]): void {
     if (tickets.length === 0) return;
-    const all = [...this.#tickets, ...tickets];
-    all.sort((a, b) => a.request.deadlineMs - b.request.deadlineMs);
+    const all = [...new Set([...this.#tickets, ...tickets])];
+    all.sort((a, b) => a.deadlineMs - b.deadlineMs);
     this.#tickets.clear();
     for (const ticket of all) this.#tickets.add(ticket);
   }
@@ -44,12 +44,12 @@ export class OpenTickets {
   /** When the oldest gives up; undefined while there is none. */
   get oldestDeadlineMs(): number | undefined {
     const [oldest] = this.#tickets;
-    return oldest?.request.deadlineMs;
+    return oldest?.deadlineMs;
   }
 
   /** Those whose deadline has passed at `nowMs`. */
   late(nowMs: number): EntryTicket[] {
-    return [...this.#tickets].filter(({ request }) => request.deadlineMs <= nowMs);
+    return [...this.#tickets].filter(({ deadlineMs }) => deadlineMs <= nowMs);
   }
 
   of(rank: Rank): EntryTicket[] {

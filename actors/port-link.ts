@@ -5,6 +5,7 @@ import type { FromCoordinator, Rank, WireTensor } from '../src/core/protocol.js'
 import { Binder } from './bindings.js';
 import { DirectPath } from './direct-path.js';
 import type { Link } from './link.js';
+import { Pulse } from './pulse.js';
 
 /** Where the coordinator of a store is. */
 export interface CoordinatorAddress {
@@ -14,10 +15,12 @@ export interface CoordinatorAddress {
   readonly rank: Rank;
   /** The store's status block, see layout.ts. */
   readonly status: SharedArrayBuffer;
+  /** Memory of the device's pulse. */
+  readonly pulse: SharedArrayBuffer;
 }
 
 /** A link over a message port; the coordinator's side of it is in `coordinator-host.ts`. */
-export function portLink({ port, engine, rank, status }: CoordinatorAddress): Link {
+export function portLink({ port, engine, rank, status, pulse }: CoordinatorAddress): Link {
   let direct: DirectPath | undefined;
   let onBatch: (batch: readonly FromCoordinator[]) => void = () => undefined;
   const hear = (batch: readonly FromCoordinator[]): void => {
@@ -53,6 +56,7 @@ export function portLink({ port, engine, rank, status }: CoordinatorAddress): Li
       direct?.close();
       port.close();
     },
+    pulse: new Pulse(pulse),
     direct,
     wait: isMainThread ? undefined : waiting({ direct, port, status }, hear),
   };

@@ -1,10 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { MessageChannel } from 'node:worker_threads';
 import type { CoordinatorOptions, Rank } from '../src/core/protocol.js';
-import type { CoordinatorControl } from './coordinator-host.js';
+import type { CoordinatorControl, Stalled } from './coordinator-host.js';
 import type { CoordinatorAddress } from './port-link.js';
 import { moving, remote } from './rpc.js';
 import { StatusBlock } from './status.js';
+import { Pulse } from './pulse.js';
 import { Thread } from './thread.js';
 
 const answerGraceMs = 2000;
@@ -17,13 +18,23 @@ export class CoordinatorSupervisor {
   readonly #status: SharedArrayBuffer;
   #stopping = false;
 
-  /** `onLost` is called with the reason if the thread ends without being asked to. */
-  constructor(options: CoordinatorOptions, onLost: (reason: string) => void) {
+  /**
+   * `onLost` is called with the reason if the thread ends without being asked to, `onStalled` with a
+   * device that is to be ended and departed as dead.
+   */
+  constructor(
+    options: CoordinatorOptions,
+    onLost: (reason: string) => void,
+    onStalled: (stalled: Stalled) => void = () => undefined,
+  ) {
     this.#status = options.status;
     const entry = new URL('../actors/coordinator-thread.js', import.meta.url);
     this.#thread = new Thread('coordinator', entry, { workerData: options });
     this.#control = remote<CoordinatorControl>(this.#thread.worker);
     this.#thread.keepProcess(false); // An app that forgets to close its store still exits.
+    this.#thread.worker.on('message', (message: Partial<Stalled> | null) => {
+      if (message?.type === 'stalled') onStalled(message as Stalled); // Others are answers to calls.
+    });
     void this.#thread.exited.then((reason) => {
       new StatusBlock(options.status).end();
       if (!this.#stopping || this.#thread.hasFailed) onLost(reason);
@@ -41,9 +52,10 @@ export class CoordinatorSupervisor {
   /** How device `rank` talks to the coordinator. Rejects with `peer_dead`. */
   async connect(rank: Rank): Promise<CoordinatorAddress> {
     const { port1, port2 } = new MessageChannel();
-    const joined = this.#control.join(rank, moving(port1) as never);
+    const pulse = Pulse.memory();
+    const joined = this.#control.join(rank, moving(port1) as never, pulse as never);
     const engine = await this.#thread.whileAlive(joined);
-    return { port: port2, rank, engine, status: this.#status };
+    return { port: port2, rank, engine, status: this.#status, pulse };
   }
 
   /**

@@ -28,6 +28,10 @@ export class Ticket<Entry> {
   readonly views: PinnedTensor[] = [];
   /** Entries on which a push of this request is open. */
   readonly pushes = new Set<Entry>();
+  /** When its device gives up. */
+  deadlineMs: number;
+  /** How often that was put off. */
+  delays = 0;
   failure: Failure | undefined;
   #openPushes = 0;
   #openPulls = 0;
@@ -35,6 +39,7 @@ export class Ticket<Entry> {
   constructor(rank: Rank, request: CallRequest) {
     this.rank = rank;
     this.request = request;
+    this.deadlineMs = request.deadlineMs;
     this.wantsViews = request.type === 'pull' && request.view === true;
     this.priority = ('priority' in request ? request.priority : undefined) ?? 0;
   }
@@ -55,6 +60,13 @@ export class Ticket<Entry> {
     const fresh = this.fresh.length === 0 ? {} : { fresh: this.fresh };
     const views = this.views.length === 0 ? {} : { views: this.views };
     return { type: 'done', id, ...fresh, ...views };
+  }
+
+  /** Its device waits until `deadlineMs`; it is to be told. */
+  delay(deadlineMs: number): FromCoordinator {
+    this.delays += 1;
+    this.deadlineMs = deadlineMs;
+    return { type: 'delayed', id: this.request.id, deadlineMs };
   }
 
   addPush(entry: Entry): void {

@@ -20,7 +20,7 @@ export interface LaunchOptions {
   /** Bytes that stored tensors, optimizer slots and scratch may take. Default: the machine's. */
   readonly memoryLimit?: number;
   /**
-   * What becomes of open rounds when a device dies: they are rejected (`abort`, the default), go on
+   * What becomes of open rounds when a device dies or stalls: they are rejected (`abort`, the default), go on
    * without it (`continue`), or wait until it has been started anew (`restart`).
    */
   readonly onDeath?: OnDeath;
@@ -29,7 +29,10 @@ export interface LaunchOptions {
    * that ends as with `abort`. Default 3 within 60,000 ms.
    */
   readonly restarts?: { readonly max?: number; readonly withinMs?: number };
-  /** How long a call may wait for other devices, in milliseconds. Default 300,000. */
+  /**
+   * How long a call may wait for other devices, in milliseconds. A device that others wait for and that has
+   * not called the store for so long has stalled: it is ended, and dead. Default 300,000.
+   */
   readonly timeoutMs?: number;
   /** As for `createKVStore`. */
   readonly guard?: Guard;
@@ -100,7 +103,8 @@ export async function launch<Result = unknown>(
   };
   const entry = new URL('./device-thread.js', import.meta.url);
   const restarts = restartsOf(options);
-  return asGroup<Result>(DeviceGroup.start({ entry, program, coordinator, restarts }));
+  const watched = { ...coordinator, timeoutMs };
+  return asGroup<Result>(DeviceGroup.start({ entry, program, coordinator: watched, restarts }));
 }
 
 /** The limit of restarts, checked. Throws `bad_argument`. */

@@ -190,6 +190,8 @@ export type FromCoordinator =
       readonly input: TensorHandle;
       readonly stored: TensorHandle;
     }
+  /** The request has until then: who it waits for has stalled, or is about to. */
+  | { readonly type: 'delayed'; readonly id: number; readonly deadlineMs: number }
   /** These keys exist from now on. */
   | { readonly type: 'keys'; readonly keys: readonly StoredKey[] }
   /** This optimizer is set from now on; undefined: none. */
@@ -222,6 +224,8 @@ export interface CoordinatorOptions {
   readonly guard?: Guard | undefined;
   /** How long an updater module may take for one update, in milliseconds. Default: for ever. */
   readonly updaterTimeoutMs?: number;
+  /** How long the devices' calls may wait, in milliseconds: one that does nothing for so long stalls. Default: for ever. */
+  readonly timeoutMs?: number;
   /** The status block of layout.ts. */
   readonly status: SharedArrayBuffer;
 }

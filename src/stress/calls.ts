@@ -1,7 +1,7 @@
 import { Recorder, type RecorderMemory } from '../history/recorder.js';
 import { KVStoreError, zeros, type ErrorCode, type KVStore, type Tensor } from '../index.js';
 import type { Random } from './random.js';
-import { shortTimeoutMs, stressTypes, type Plan, type Scenario } from './scenario.js';
+import { isFatal, stressTypes, type Plan, type Scenario } from './scenario.js';
 
 interface CallsOptions {
   readonly memory: RecorderMemory;
@@ -196,11 +196,10 @@ export class Calls {
   #judge(error: unknown): void {
     const { scenario, plan } = this.#options;
     const allowed = new Set<ErrorCode>();
-    const dies = plan.faults.some((fault) => fault !== undefined && fault.kind !== 'stall');
+    const dies = plan.faults.some((fault) => isFatal(fault, plan));
     if (dies && scenario.onDeath === 'abort' && stressTypes[scenario.type].order !== 'free') {
       allowed.add('peer_dead');
     }
-    if (plan.timeoutMs === shortTimeoutMs) allowed.add('timeout');
     const isExpected = error instanceof KVStoreError && allowed.has(error.code);
     if (isExpected) this.isOver ||= error.code === 'peer_dead';
     else if (this.problems.length === 0) this.problems.push(`unexpected ${describe(error)}`);

@@ -5,7 +5,7 @@ import { deathOf, type Death } from './deaths.js';
 import type { DeviceReport, DeviceResult, DeviceTask } from './device-task.js';
 import { Random } from './random.js';
 import { logMemory } from './rules.js';
-import { planOf, stressTypes, type Plan, type Scenario } from './scenario.js';
+import { isFatal, planOf, stressTypes, type Plan, type Scenario } from './scenario.js';
 import { judge } from './verdict.js';
 import { WatchedThreads } from './watched-threads.js';
 
@@ -116,8 +116,7 @@ class Run {
     const { rank } = event;
     if (event.type === 'lost') {
       this.#lost.add(rank);
-      const planned = this.#plan.faults[rank]?.kind;
-      const isPlanned = planned === 'kill' || planned === 'throw';
+      const isPlanned = isFatal(this.#plan.faults[rank], this.#plan);
       if (!isPlanned) this.problems.push(`${event.error.message}`);
       return;
     }

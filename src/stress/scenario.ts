@@ -30,7 +30,7 @@ export type StressRule = (typeof stressRules)[number];
 
 /**
  * What befalls devices. `kill`: the thread is terminated; `throw`: an uncaught exception; `stall`: it
- * stops answering for a while, sometimes for longer than others may wait.
+ * stops answering for a while, in some runs for longer than calls may wait, and dies of it if others do.
  */
 export const stressFaults = ['kill', 'throw', 'stall'] as const;
 export type StressFault = (typeof stressFaults)[number];
@@ -59,7 +59,7 @@ export interface PlannedFault {
 }
 
 /** How long calls may wait where stalls are to outlast it, and where not. */
-export const shortTimeoutMs = 2500;
+const shortTimeoutMs = 2500;
 const longTimeoutMs = 60_000;
 const longestStallMs = 30;
 
@@ -74,6 +74,8 @@ export interface Plan {
   /** Rounds of pushes to all keys that each program makes. */
   readonly rounds: number;
   readonly timeoutMs: number;
+  /** Whether stalls outlast that. */
+  readonly outlasts: boolean;
   /** Of a `dist_ssp` store. */
   readonly staleness: number;
   /** By device. */
@@ -90,13 +92,14 @@ const opsPerKeyAndRound = 2;
 export function planOf(scenario: Scenario): Plan {
   const { type, devices, keys, rule, ops } = scenario;
   const random = new Random(scenario.seed);
-  const { isGroup } = stressTypes[type];
+  const { isGroup, order } = stressTypes[type];
+  const mayDie = isGroup && (rule === 'sum' || order !== 'rounds');
   const least = rule === 'sum' ? 2 : devices + 1;
   const elements = Math.max(least, logWidth, Math.floor(scenario.bytes / 4));
   const lanes = lanesFor(devices, Math.min(devices + 1, elements), !isGroup);
   const rounds = Math.max(1, Math.round(ops / keys / opsPerKeyAndRound));
   const threads = isGroup ? devices : 1;
-  const outlasts = isGroup && scenario.faults.includes('stall') && random.chance(0.3);
+  const outlasts = scenario.faults.includes('stall') && random.chance(0.3) && mayDie;
   const faults = planFaults(scenario, { threads, rounds, outlasts }, random);
   return {
     elements,
@@ -105,6 +108,7 @@ export function planOf(scenario: Scenario): Plan {
     threads,
     rounds,
     timeoutMs: outlasts ? shortTimeoutMs : longTimeoutMs,
+    outlasts,
     staleness: random.integer(4),
     faults,
   };
@@ -131,6 +135,11 @@ function planFaults(
     planned[rank] = { kind, round, stallMs };
   }
   return planned;
+}
+
+/** Whether a device may die of `fault`. */
+export function isFatal(fault: PlannedFault | undefined, { outlasts }: Plan): boolean {
+  return fault !== undefined && (fault.kind !== 'stall' || outlasts);
 }
 
 /** Why a scenario cannot be, or undefined. */

@@ -32,14 +32,14 @@ export function judge(
 function judgeKey(
   history: readonly Operation[],
   { type, rule, onDeath, faults }: Scenario,
-  { lanes, staleness }: Plan,
+  { lanes, staleness, outlasts }: Plan,
 ): Violation | undefined {
   const { order } = stressTypes[type];
   const hasRounds = order === 'rounds';
   if (!hasRounds && rule === 'assign') {
     return searched(history, assignModel(lanes), gaveAssigned);
   }
-  const dies = faults.some((fault) => fault !== 'stall');
+  const dies = outlasts || faults.some((fault) => fault !== 'stall');
   return (
     checkSums(history, lanes) ??
     (hasRounds ? checkRounds(history, lanes) : undefined) ??

@@ -1,5 +1,6 @@
 import { MessageChannel } from 'node:worker_threads';
 import { hostCoordinator } from '../../actors/coordinator-host.js';
+import { Pulse } from '../../actors/pulse.js';
 import { InlineCoordinator } from '../../actors/inline-coordinator.js';
 import { portPlane, sharedPlane, type Plane } from '../../actors/plane.js';
 import { CoordinatorSupervisor } from '../../actors/supervisor.js';
@@ -81,13 +82,14 @@ function threaded(options: CoordinatorOptions): Coordinated {
 }
 
 function hosted(options: CoordinatorOptions): Coordinated {
-  const control = hostCoordinator(options);
+  const control = hostCoordinator(options, () => undefined);
   return {
     plane: (rank, handlers) => {
       const { port1, port2 } = new MessageChannel();
-      const engine = control.join(rank, port1);
+      const pulse = Pulse.memory();
+      const engine = control.join(rank, port1, pulse);
       port1.unref();
-      return portPlane({ port: port2, rank, engine, status: options.status }, handlers);
+      return portPlane({ port: port2, rank, engine, status: options.status, pulse }, handlers);
     },
     stop: async () => control.stop(),
   };

@@ -32,18 +32,24 @@ for (const [how, onDeath, expected] of [
   ['exit', 'abort', 'peer_dead 0 1'],
   ['throw', 'continue', '2 2,2 2'],
   ['exit', 'continue', '2 2,2 2'],
-  ['stall', 'abort', 'timeout 0 1'],
-  ['stall', 'continue', 'timeout 0 1'],
+  ['stall', 'abort', 'peer_dead 0 1'],
+  ['stall', 'continue', '2 2,2 2'],
+  ['work', 'abort', 'timeout 0 1'],
   ['leave', 'abort', '2 2,2 2'],
 ] as const) {
   test.serial(`D6: devices that block hear of one that ends by ${how}, ${onDeath}`, async (t) => {
     const args: Ending = { how, round: 20 };
-    const options = { devices: 3, args, onDeath, timeoutMs: how === 'stall' ? 4000 : 20_000 };
+    const options = {
+      devices: 3,
+      args,
+      onDeath,
+      timeoutMs: how === 'stall' || how === 'work' ? 4000 : 20_000,
+    };
     const group = await launchProgram<string>(t, 'blocked', options);
     const results = new Map<number, string>();
     for await (const event of group) {
       if (event.type === 'finished') results.set(event.rank, event.result as string);
-      if (results.has(0) && results.has(2) && how === 'stall') break;
+      if (results.has(0) && results.has(2) && how === 'work') break;
     }
     t.deepEqual([results.get(0), results.get(2)], [expected, expected]);
   });

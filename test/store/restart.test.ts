@@ -263,6 +263,22 @@ for (const how of ['throw', 'exit', 'terminate'] as const) {
   }
 }
 
+for (const point of ['in a round', 'between rounds'] as const) {
+  test.serial(`D6: restart: one that stalls is started anew: ${point}`, async (t) => {
+    const args: Mortal = { how: 'stall', rank: 1, points: [point], rounds };
+    const options = { devices: 3, args, onDeath: 'restart', timeoutMs: 1500 } as const;
+    const group = await launchProgram<string>(t, 'mortal', options);
+    const causes: string[] = [];
+    for await (const event of group) {
+      if (event.type === 'restarted') causes.push(`${event.rank}: ${event.cause.message}`);
+    }
+    t.is(causes.length, 1);
+    t.regex(causes[0]!, /^1: rank 1 was lost: did nothing for \d+ ms$/);
+    const total = -3 * ((rounds * (rounds + 1)) / 2);
+    t.deepEqual(await group.done, Array(3).fill(`${total} ${total}`));
+  });
+}
+
 test.serial('D6: restart: past the limit a death ends as with abort', async (t) => {
   const args: Mortal = { how: 'throw', rank: 1, points: Array(9).fill('between rounds'), rounds };
   const restarts = { max: 2, withinMs: 600_000 };

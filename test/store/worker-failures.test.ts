@@ -129,6 +129,27 @@ test.serial('timeout: a push names the worker that is missing', async (t) => {
   }
 });
 
+for (const [onDeath, ends] of [
+  ['abort', ['peer_dead', 'peer_dead']],
+  ['continue', [20, 20]],
+] as const) {
+  test.serial(`D6: a worker that stalls is dead, and ended: ${onDeath}`, async (t) => {
+    for (const how of ['hang', 'spin'] as const) {
+      const options = { devices: 3, onDeath, timeoutMs: 1500, args: { how, rank: 1 } };
+      const group = await launchProgram(t, 'misbehaving', options);
+      const events = await eventsOf(group);
+      assertLost(t, events, 1, 'did nothing for');
+      const seen = events.flatMap((event) => (event.type === 'finished' ? [event.result] : []));
+      t.deepEqual(
+        seen.map((each) => (each as { code?: string }).code ?? (each as { sum: number }).sum),
+        [...ends],
+      );
+      if (onDeath === 'continue') t.is((await group.done)[1], undefined);
+      else await rejects(t, group.done, { code: 'peer_dead', rank: 1, says: ['did nothing for'] });
+    }
+  });
+}
+
 test.serial('stop ends devices that hang, and done rejects with closed', async (t) => {
   const options = { devices: 2, args: { how: 'hang', rank: 1 } };
   const group = await launchProgram(t, 'misbehaving', options);

@@ -2,7 +2,7 @@ import { defineWorker, KVStoreError, ones, zeros } from '../../src/index.js';
 
 /** How rank 1 ends, and after how many rounds. */
 export interface Ending {
-  readonly how: 'throw' | 'exit' | 'stall' | 'leave';
+  readonly how: 'throw' | 'exit' | 'stall' | 'work' | 'leave';
   readonly round: number;
 }
 
@@ -23,7 +23,8 @@ export default defineWorker<Ending, string>(async ({ kv, rank, args }) => {
       if (args.how === 'throw') throw new Error('it had to be');
       if (args.how === 'exit') process.exit(0);
       if (args.how === 'leave') return 'left';
-      setInterval(() => undefined, 1000); // Keeps the thread; the group's end stops it.
+      // Keeps the thread; the group's end stops it.
+      setInterval(() => (args.how === 'work' ? kv.pullSync(0) : undefined), 100);
       await new Promise(() => undefined);
     }
     try {

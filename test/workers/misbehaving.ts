@@ -15,6 +15,7 @@ export type How =
   | 'uncaught'
   | 'heap'
   | 'hang'
+  | 'spin'
   | 'return';
 
 interface Args {
@@ -57,6 +58,8 @@ async function misbehave(how: How, kv: KVStore): Promise<void> {
       return dieBy('heap');
     case 'hang':
       return new Promise(() => void setInterval(() => undefined, 1e6));
+    case 'spin':
+      for (;;);
     case 'return':
   }
 }

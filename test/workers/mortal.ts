@@ -3,7 +3,7 @@ import { defineWorker, full, zeros, type KVStore } from '../../src/index.js';
 
 /** Which worker dies, how, at which point in each of its lives, and how many rounds there are. */
 export interface Mortal {
-  readonly how: 'throw' | 'exit' | 'terminate';
+  readonly how: 'throw' | 'exit' | 'terminate' | 'stall';
   readonly rank: number;
   readonly points: readonly Point[];
   readonly rounds: number;
@@ -28,7 +28,7 @@ export default defineWorker<Mortal, string>(async ({ kv, rank, incarnation, args
     if (here !== point) return;
     if (args.how === 'exit') process.exit(0);
     if (args.how === 'throw') throw new RangeError('a fault');
-    report('terminate me');
+    if (args.how === 'terminate') report('terminate me');
     await delay(2 ** 30);
   };
   await dieAt('start');

@@ -1,7 +1,7 @@
 import { defineWorker, KVStoreError, ones, zeros, type Tensor } from '../../src/index.js';
 
 interface Args {
-  /** int32: counts the workers that have started, and those that have seen their timeout. */
+  /** int32: counts the workers that have started, and those that have been told of their timeout. */
   readonly gate: Tensor;
 }
 
@@ -14,16 +14,19 @@ function meet(counts: Int32Array, index: number, count: number): void {
   }
 }
 
-/** All but the last push; the last waits until each of them was told so. */
+/** All but the last push; the last does other things with the store until each of them was told so. */
 export default defineWorker<Args, unknown>(async ({ kv, rank, numWorkers, args }) => {
   const counts = args.gate.data as Int32Array;
   meet(counts, 0, numWorkers); // Threads start at different times, which is not the subject.
   await kv.init('w', zeros(1));
   if (rank === numWorkers - 1) {
-    meet(counts, 1, numWorkers);
+    while (Atomics.load(counts, 1) < numWorkers - 1) {
+      await kv.pull('w');
+      Atomics.wait(counts, 1, Atomics.load(counts, 1), 20);
+    }
     return 'late';
   }
   const error = (await kv.push('w', ones(1)).catch((thrown: unknown) => thrown)) as KVStoreError;
-  meet(counts, 1, numWorkers);
+  Atomics.add(counts, 1, 1);
   return { code: error.code, key: error.key, rank: error.rank, message: error.message };
 });
