@@ -21,6 +21,12 @@ interface Missing {
   readonly entry?: Entry;
 }
 
+/**
+ * How often a request is put off at most, counted anew when a device comes back: a device that takes long
+ * for every call is not sure to have stalled, again and again.
+ */
+const mostDelays = 4;
+
 /** What becomes of requests whose deadline has passed. */
 export class Deadlines {
   readonly #context: DeadlinesContext;
@@ -38,22 +44,23 @@ export class Deadlines {
   /** A device is back, as its next incarnation. */
   returned(rank: Rank): void {
     this.#stalls?.returned(rank);
+    for (const ticket of this.#context.open) ticket.delays = 0;
   }
 
   /**
-   * The requests that are to fail, and with what; what waits for a device that has stalled gets more time.
+   * The requests that are to fail, and with what; while a device has stalled, or may have, none is.
    * `nowMs` is on the monotonic clock; `hasSlept`: this should have been asked much earlier.
    */
   expired(nowMs: number, hasSlept: boolean): (readonly [EntryTicket, KVStoreError])[] {
     const { open, host } = this.#context;
     if (hasSlept) this.#stalls?.forgive(nowMs);
     const late = open.late(nowMs);
-    const delays = this.#stalls?.delays(late, nowMs);
-    for (const [ticket, untilMs] of delays ?? []) host.send(ticket.rank, ticket.delay(untilMs));
-    if (delays !== undefined) open.addOld([...delays.keys()]);
-    return late
-      .filter((ticket) => delays?.has(ticket) !== true)
-      .map((ticket) => [ticket, timeoutOf(ticket, this.#missing(ticket))]);
+    const untilMs = late.length === 0 ? undefined : this.#stalls?.verdictMs(open, nowMs);
+    const waiting = untilMs === undefined ? [] : late.filter(({ delays }) => delays < mostDelays);
+    for (const ticket of waiting) host.send(ticket.rank, ticket.delay(untilMs!));
+    open.addOld(waiting);
+    const expired = late.filter(({ deadlineMs }) => deadlineMs <= nowMs);
+    return expired.map((ticket) => [ticket, timeoutOf(ticket, this.#missing(ticket))]);
   }
 
   #missing(ticket: EntryTicket): Missing {

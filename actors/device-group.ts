@@ -160,13 +160,13 @@ export class DeviceGroup<Program> {
     let ended: Promise<void> | undefined;
     let loss: Loss | undefined;
     const lose = (how: Loss): void => {
+      if (ended !== undefined || loss !== undefined) return; // The first verdict stands.
       loss = how;
       // Nobody waits for its exit, but a new incarnation must not meet it.
       if (!this.#restarts) ended = this.#lose(rank, how);
     };
     this.#stallers.set(rank, (why) => {
-      if (ended !== undefined || loss !== undefined) return;
-      void thread.terminate();
+      if (ended === undefined) void thread.terminate();
       lose({ why, cause: undefined });
     });
     thread.worker.on('message', (message: FromDevice | null | undefined) => {
@@ -177,6 +177,7 @@ export class DeviceGroup<Program> {
           lose({ why: message.why, cause: unpackThrown(message.thrown) });
           break;
         case 'finished':
+          if (ended !== undefined) return; // It is lost: it was taken for stalled, and woke.
           ended = Promise.resolve();
           this.#results[rank] = message.result;
           this.events.push({ ...message, rank });

@@ -45,6 +45,8 @@ interface Waiting {
 
 /** A coordinator ends what has waited too long itself; past this much more it counts as hung. */
 const graceMs = 2000;
+/** The coordinator ends the oldest, or says how long it is put off: until then nobody gives up for want of a place. */
+const placeGraceMs = 1000;
 /** How long a thread blocks before it looks at deadlines, or can be ended. */
 const sliceMs = 50;
 const defaultCapacity = 1024;
@@ -82,6 +84,7 @@ export class Mailbox {
     this.#options = options;
     this.#capacity = options.capacity ?? defaultCapacity;
     this.#mostWaiting = options.mostWaiting ?? defaultMostWaiting;
+    link.pulse?.beat(monotonicMs());
     link.listen((batch) => this.#receive(batch));
     link.direct?.listen((ids, count) => {
       for (let i = 0; i < count; i++) this.#finish({ type: 'done', id: ids[i]! });
@@ -112,7 +115,7 @@ export class Mailbox {
    * with, and `unsupported` on a thread that must not block.
    */
   requestSync(body: RequestBody): Done {
-    if (this.#closed) throw this.#closed;
+    if (this.#closed) throw placed(this.#closed);
     const { wait } = this.#link;
     if (wait === undefined) {
       const message = 'a blocking call expected a worker thread: the main thread must not block';
@@ -260,6 +263,7 @@ export class Mailbox {
   }
 
   #update(update: Update): void {
+    this.#link.pulse?.beat(monotonicMs());
     const failure = this.#options.onUpdate(update);
     this.#link.pulse?.beat(monotonicMs());
     const answer = { type: 'updated', update: update.update } as const;
@@ -291,14 +295,16 @@ export class Mailbox {
 
   #checkDeadlines(): void {
     const nowMs = monotonicMs();
+    const [oldest] = this.#unanswered.values();
+    if (oldest === undefined) return; // Then none waits for a place either.
     this.#link.pulse?.beat(nowMs);
-    while (this.#queue.first !== undefined && this.#queue.first.request.deadlineMs <= nowMs) {
+    const { deadlineMs } = oldest.request;
+    // Those who wait for a place wait as long as the oldest, which may be put off.
+    const lateMs = deadlineMs + placeGraceMs <= nowMs ? nowMs : -Infinity;
+    while (this.#queue.first !== undefined && this.#queue.first.request.deadlineMs <= lateMs) {
       const { request, reject } = this.#queue.shift()!;
       reject(fullError(request, `a place among ${this.#capacity} open requests in time`));
     }
-    const [oldest] = this.#unanswered.values();
-    if (oldest === undefined) return;
-    const { deadlineMs } = oldest.request;
     if (deadlineMs <= nowMs && !oldest.isPosted) this.#link.post([{ type: 'overdue' }]);
     const silentSinceMs = Math.max(deadlineMs, this.#heardMs);
     if (nowMs < silentSinceMs + graceMs) return;

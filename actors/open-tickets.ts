@@ -19,6 +19,10 @@ export class OpenTickets {
     this.#newest.delete(rank);
   }
 
+  [Symbol.iterator](): Iterator<EntryTicket> {
+    return this.#tickets.values();
+  }
+
   has(ticket: EntryTicket): boolean {
     return this.#tickets.has(ticket);
   }

@@ -13,8 +13,8 @@ export interface StallsContext {
   missing(ticket: EntryTicket): readonly Rank[];
 }
 
-/** A request is given more time twice at most: until it is clear that a device has stalled, and for what follows. */
-const mostDelays = 2;
+/** Nobody has stalled sooner, however short calls may wait: threads look at the clock every 50 ms. */
+const leastMs = 200;
 
 /**
  * Tells devices that have stalled from those that others wait for and that work. One stalls when it has
@@ -23,12 +23,16 @@ const mostDelays = 2;
  */
 export class Stalls {
   readonly #context: StallsContext;
+  readonly #idleMs: number;
   readonly #told = new Set<Rank>();
   /** What came before is forgiven: this thread did not run then, and perhaps the whole process. */
   #awakeMs = -Infinity;
+  /** Until then nobody gives up. */
+  #untilMs = -Infinity;
 
   constructor(context: StallsContext) {
     this.#context = context;
+    this.#idleMs = Math.max(context.timeoutMs, leastMs);
   }
 
   /** A device is back, as its next incarnation. */
@@ -36,49 +40,44 @@ export class Stalls {
     this.#told.delete(rank);
   }
 
-  /** This thread did not run for so long that the devices may not have run either. */
+  /** This thread did not run for so long that the devices may not have run either: all starts anew. */
   forgive(nowMs: number): void {
     this.#awakeMs = nowMs;
+    this.#untilMs = nowMs + this.#context.timeoutMs;
   }
 
   /**
-   * Which of the requests that are past their deadline get more time, and until when: who waits for a
-   * device that has stalled hears what becomes of the round, and where that is not sure yet it will be.
+   * Until when nobody is to give up, though some of the `open` requests are past their deadline: a device
+   * that one of them waits for has stalled, and what follows takes its time, or it will be sure then.
+   * All of them wait, for they may wait for each other. Undefined: there is no such device.
    */
-  delays(late: readonly EntryTicket[], nowMs: number): Map<EntryTicket, number> {
-    const delays = new Map<EntryTicket, number>();
-    const ranks = new Map<Rank, number>();
-    const behind: EntryTicket[] = [];
-    for (const ticket of late) {
-      if (ticket.delays >= mostDelays) continue;
-      const missing = this.#context.missing(ticket);
-      if (missing.length === 0) behind.push(ticket);
-      const untilMs = Math.max(...missing.map((rank) => this.#judge(rank, nowMs)));
-      if (untilMs === -Infinity) continue;
-      delays.set(ticket, untilMs);
-      ranks.set(ticket.rank, Math.max(untilMs, ranks.get(ticket.rank) ?? 0));
+  verdictMs(open: Iterable<EntryTicket>, nowMs: number): number | undefined {
+    for (const ticket of open) {
+      const isLate = ticket.deadlineMs <= nowMs;
+      for (const rank of this.#context.missing(ticket)) {
+        const untilMs = this.#judge(rank, nowMs, isLate ? undefined : ticket.deadlineMs);
+        this.#untilMs = Math.max(this.#untilMs, untilMs);
+      }
     }
-    // What waits behind them in the lanes of its own device waits for the same.
-    for (const ticket of behind) {
-      const untilMs = ranks.get(ticket.rank);
-      if (untilMs !== undefined) delays.set(ticket, untilMs);
-    }
-    return delays;
+    return this.#untilMs > nowMs ? this.#untilMs : undefined;
   }
 
-  /** Until when to wait for what becomes of `rank`; `-Infinity`: it works, and is only late. */
-  #judge(rank: Rank, nowMs: number): number {
+  /**
+   * Until when to wait for what becomes of `rank`; `-Infinity`: it works, and is only late. One that
+   * others have not waited for long enough, `laterMs` says till when, has its time until then.
+   */
+  #judge(rank: Rank, nowMs: number, laterMs: number | undefined): number {
     const { timeoutMs, pulseOf, stalled } = this.#context;
     const pulseMs = pulseOf(rank);
     if (pulseMs === undefined) return -Infinity;
-    if (this.#told.has(rank)) return nowMs + timeoutMs;
     const sinceMs = Math.max(pulseMs, this.#awakeMs);
     const idleMs = nowMs - sinceMs;
-    // One that runs and waits itself shows it four times within a timeout.
-    if (idleMs < timeoutMs / 2) return -Infinity;
-    if (idleMs < timeoutMs) return sinceMs + timeoutMs;
+    // One that runs and waits itself shows it four times within that time.
+    if (idleMs < this.#idleMs / 2 && !this.#told.has(rank)) return -Infinity;
+    if (laterMs !== undefined) return laterMs;
+    if (idleMs < this.#idleMs) return sinceMs + this.#idleMs;
+    if (!this.#told.has(rank)) stalled(rank, `did nothing for ${Math.round(idleMs)} ms`);
     this.#told.add(rank);
-    stalled(rank, `did nothing for ${Math.round(idleMs)} ms`);
     return nowMs + timeoutMs;
   }
 }

@@ -84,7 +84,7 @@ export class Calls {
 
   /** Waits until all have come this far. */
   async meet(): Promise<void> {
-    await this.#kv.barrier().catch((error: unknown) => this.#judge(error));
+    await this.#kv.barrier().catch((error: unknown) => this.#judge(error, true));
   }
 
   /** One last look at every key. */
@@ -193,13 +193,14 @@ export class Calls {
   }
 
   /** Whether an error may be seen in this run; the first of a device that may not is kept. */
-  #judge(error: unknown): void {
+  #judge(
+    error: unknown,
+    waitsForAll = stressTypes[this.#options.scenario.type].order !== 'free',
+  ): void {
     const { scenario, plan } = this.#options;
     const allowed = new Set<ErrorCode>();
     const dies = plan.faults.some((fault) => isFatal(fault, plan));
-    if (dies && scenario.onDeath === 'abort' && stressTypes[scenario.type].order !== 'free') {
-      allowed.add('peer_dead');
-    }
+    if (dies && scenario.onDeath === 'abort' && waitsForAll) allowed.add('peer_dead');
     const isExpected = error instanceof KVStoreError && allowed.has(error.code);
     if (isExpected) this.isOver ||= error.code === 'peer_dead';
     else if (this.problems.length === 0) this.problems.push(`unexpected ${describe(error)}`);

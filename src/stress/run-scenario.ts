@@ -93,9 +93,8 @@ class Run {
     });
     const watchdog = this.#watchFor(group);
     for await (const event of group) this.#hear(event);
-    const results = await group.done.catch(() => []); // Losses are in the events.
+    await group.done.catch(() => undefined); // Losses and results are in the events.
     clearInterval(watchdog);
-    this.#checkResults(results);
     const left = await this.#threads.close(threadGraceMs);
     if (left > 0) this.problems.push(`expected all threads to end, got ${left} that did not`);
   }
@@ -120,6 +119,7 @@ class Run {
       if (!isPlanned) this.problems.push(`${event.error.message}`);
       return;
     }
+    if (event.type === 'finished') this.#check(rank, event.result as DeviceResult);
     if (event.type !== 'report') return;
     const report = event.data as DeviceReport;
     if (report.type === 'started') this.#threadIds[rank] = report.threadId;
@@ -148,17 +148,13 @@ class Run {
     }, lookMs);
   }
 
-  #checkResults(results: readonly (DeviceResult | undefined)[]): void {
-    for (const [rank, result] of results.entries()) {
-      if (result === undefined) continue;
-      const { bytesBefore, bytesAfter, inFlight, problems } = result;
-      this.problems.push(...problems.map((problem) => `rank ${rank}: ${problem}`));
-      if (inFlight > 0) this.problems.push(`rank ${rank}: ${inFlight} calls without an answer`);
-      // Views that are held while others push make buffers of their own.
-      if (bytesAfter > bytesBefore && this.#scenario.rule !== 'log') {
-        const grown = `from ${bytesBefore} to ${bytesAfter} bytes`;
-        this.problems.push(`rank ${rank}: expected a store that does not grow, got ${grown}`);
-      }
+  #check(rank: number, { bytesBefore, bytesAfter, inFlight, problems }: DeviceResult): void {
+    this.problems.push(...problems.map((problem) => `rank ${rank}: ${problem}`));
+    if (inFlight > 0) this.problems.push(`rank ${rank}: ${inFlight} calls without an answer`);
+    // Views that are held while others push make buffers of their own.
+    if (bytesAfter > bytesBefore && this.#scenario.rule !== 'log') {
+      const grown = `from ${bytesBefore} to ${bytesAfter} bytes`;
+      this.problems.push(`rank ${rank}: expected a store that does not grow, got ${grown}`);
     }
   }
 }

@@ -16,85 +16,69 @@ function watch() {
     stalled: (rank, why) => told.push(`${rank} ${why}`),
     missing: (ticket) => waits.get(ticket) ?? [],
   });
-  /** A request of `rank` that waits for others; for none: behind what its device sent before. */
-  const waiting = (rank: number, ...missing: number[]): Ticket<Entry> => {
-    const ticket = new Ticket<Entry>(rank, { type: 'barrier', id: waits.size, deadlineMs: 0 });
+  /** A request with a deadline, and the ranks that it waits for. */
+  const waiting = (deadlineMs: number, ...missing: number[]): Ticket<Entry> => {
+    const ticket = new Ticket<Entry>(0, { type: 'barrier', id: waits.size, deadlineMs });
     waits.set(ticket, missing);
     return ticket;
   };
   return { pulses, told, stalls, waiting };
 }
 
-test('one that has done nothing for as long as calls may wait has stalled: those who wait get more time', (t) => {
+test('one that has done nothing for as long as calls may wait has stalled, and what follows has its time', (t) => {
   const { pulses, told, stalls, waiting } = watch();
   pulses.set(0, 4990).set(1, 3950);
-  const [first, second] = [waiting(0, 1), waiting(2, 1)];
-  t.deepEqual(
-    [...stalls.delays([first, second], 5000)],
-    [
-      [first, 6000],
-      [second, 6000],
-    ],
-  );
+  t.is(stalls.verdictMs([waiting(5000, 1), waiting(5000, 1)], 5000), 6000);
   t.deepEqual(told, ['1 did nothing for 1050 ms']); // Once.
+  // So have requests that give up before that.
+  t.is(stalls.verdictMs([waiting(5500)], 5500), 6000);
+  t.is(stalls.verdictMs([waiting(6000)], 6000), undefined);
 });
 
 test('one that works is only late', (t) => {
   const { pulses, told, stalls, waiting } = watch();
   pulses.set(1, 4600);
-  t.is(stalls.delays([waiting(0, 1), waiting(2)], 5000).size, 0);
+  t.is(stalls.verdictMs([waiting(5000, 1), waiting(5000)], 5000), undefined);
   t.deepEqual(told, []);
 });
 
-test('where it is not sure yet, those who wait do until it is, and once only', (t) => {
+test('where it is not sure yet, all wait until it is', (t) => {
   const { pulses, told, stalls, waiting } = watch();
-  const ticket = waiting(0, 1);
   pulses.set(1, 4300);
-  t.deepEqual([...stalls.delays([ticket], 5000)], [[ticket, 5300]]);
+  t.is(stalls.verdictMs([waiting(5000, 1)], 5000), 5300);
   pulses.set(1, 5100); // It was computing.
-  t.is(stalls.delays([ticket], 5300).size, 0);
-  pulses.set(1, 5100);
-  t.deepEqual([...stalls.delays([waiting(0, 1)], 6150).values()], [7150]);
+  t.is(stalls.verdictMs([waiting(5300, 1)], 5300), undefined);
+  t.is(stalls.verdictMs([waiting(6150, 1)], 6150), 7150);
   t.deepEqual(told, ['1 did nothing for 1050 ms']);
 });
 
-test('a request is put off twice at most, whoever it waits for', (t) => {
-  const { pulses, stalls, waiting } = watch();
-  const ticket = waiting(0, 1, 2);
-  pulses.set(1, 0).set(2, 0);
-  let nowMs = 5000;
-  for (const size of [1, 1, 0]) {
-    const delays = stalls.delays([ticket], nowMs);
-    t.is(delays.size, size);
-    for (const [, untilMs] of delays) ticket.delay((nowMs = untilMs));
-  }
+test('one that others have not waited for long is not judged before they have', (t) => {
+  const { pulses, told, stalls, waiting } = watch();
+  pulses.set(1, 4990).set(2, 1000);
+  // The first waits for rank 1, which waits for rank 2 itself, since a moment ago.
+  const open = [waiting(5000, 1), waiting(5800, 2)];
+  t.is(stalls.verdictMs(open, 5000), 5800);
+  t.deepEqual(told, []);
+  t.is(stalls.verdictMs(open, 5800), 6800);
+  t.deepEqual(told, ['2 did nothing for 4800 ms']);
 });
 
-test('what waits behind a request that is put off waits with it', (t) => {
-  const { pulses, stalls, waiting } = watch();
-  pulses.set(1, 3900);
-  const [first, behind, other] = [waiting(0, 1), waiting(0), waiting(2)];
-  const delays = stalls.delays([behind, first, other], 5000);
-  t.deepEqual([delays.get(first), delays.get(behind), delays.get(other)], [6000, 6000, undefined]);
-});
-
-test('after a sleep of the whole process nobody has stalled', (t) => {
+test('after a sleep of the whole process all starts anew', (t) => {
   const { pulses, told, stalls, waiting } = watch();
   pulses.set(1, 1000);
-  const ticket = waiting(0, 1);
   stalls.forgive(900_000);
-  t.is(stalls.delays([ticket], 900_000).size, 0);
+  t.is(stalls.verdictMs([waiting(5000, 1)], 900_000), 901_000);
   t.deepEqual(told, []);
-  t.is(stalls.delays([waiting(0, 1)], 901_000).size, 1); // Still nothing.
-  t.is(told.length, 1);
+  t.is(stalls.verdictMs([waiting(901_000, 1)], 901_000), 902_000); // Still nothing.
+  t.deepEqual(told, ['1 did nothing for 1000 ms']);
 });
 
 test('a device whose pulse nobody hears has not stalled; its next incarnation may stall again', (t) => {
   const { pulses, told, stalls, waiting } = watch();
-  t.is(stalls.delays([waiting(0, 1)], 5000).size, 0);
+  t.is(stalls.verdictMs([waiting(5000, 1)], 5000), undefined);
   pulses.set(1, 3000);
-  stalls.delays([waiting(0, 1)], 5000);
+  stalls.verdictMs([waiting(5000, 1)], 5000);
   stalls.returned(1);
-  stalls.delays([waiting(0, 1)], 5000);
-  t.is(told.length, 2);
+  stalls.verdictMs([waiting(6000, 1)], 6000);
+  t.deepEqual(told, ['1 did nothing for 2000 ms', '1 did nothing for 3000 ms']);
 });

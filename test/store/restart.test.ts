@@ -279,6 +279,17 @@ for (const point of ['in a round', 'between rounds'] as const) {
   });
 }
 
+test.serial('D6: restart: one that stalls in every life is lost past the limit', async (t) => {
+  const args: Mortal = { how: 'stall', rank: 1, points: Array(9).fill('between rounds'), rounds };
+  const restarts = { max: 1, withinMs: 600_000 };
+  const options = { devices: 2, args, onDeath: 'restart', restarts, timeoutMs: 1000 } as const;
+  const group = await launchProgram<string>(t, 'mortal', options);
+  const seen: string[] = [];
+  for await (const { type, rank } of group) seen.push(`${type} ${rank}`);
+  t.deepEqual(seen.slice(0, 2), ['restarted 1', 'lost 1']);
+  await rejects(t, group.done, { code: 'peer_dead', rank: 1, says: ['did nothing for'] });
+});
+
 test.serial('D6: restart: past the limit a death ends as with abort', async (t) => {
   const args: Mortal = { how: 'throw', rank: 1, points: Array(9).fill('between rounds'), rounds };
   const restarts = { max: 2, withinMs: 600_000 };

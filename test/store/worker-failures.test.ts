@@ -65,6 +65,17 @@ const causes: [How, string, unknown][] = [
     { name: 'RangeError', message: 'an uncaught fault' },
   ],
   ['throw its own', 'OwnError: a fault', { name: 'OwnError', message: 'a fault' }],
+  ['throw of node', 'ENOENT', { name: 'Error', code: 'ENOENT', syscall: 'open' }],
+  [
+    'throw many',
+    'both failed',
+    {
+      name: 'AggregateError',
+      step: 7,
+      errors: [{ message: 'one' }, { name: 'KVStoreError', code: 'bad_argument' }],
+      cause: { name: 'TypeError', message: 'the cause' },
+    },
+  ],
   ['throw ours', 'key 99', { name: 'KVStoreError', code: 'unknown_key', key: 99 }],
 ];
 

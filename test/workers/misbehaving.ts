@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { defineWorker, KVStoreError, ones, tensor, zeros, type KVStore } from '../../src/index.js';
 import { dieBy } from '../helpers/deaths.js';
 
@@ -6,6 +7,8 @@ export type How =
   | 'throw words'
   | 'throw its own'
   | 'throw ours'
+  | 'throw of node'
+  | 'throw many'
   | 'throw an object'
   | 'throw a function'
   | 'throw nothing'
@@ -37,6 +40,15 @@ async function misbehave(how: How, kv: KVStore): Promise<void> {
       throw new OwnError('a fault');
     case 'throw ours':
       return kv.push(99, ones(1));
+    case 'throw of node':
+      readFileSync('/no such misbehaving file');
+      return;
+    case 'throw many': {
+      const errors = [new Error('one'), new KVStoreError('bad_argument', 'two')];
+      const cause = new TypeError('the cause');
+      const aggregate = new AggregateError(errors, 'both failed', { cause });
+      throw Object.assign(aggregate, { step: 7, callback: () => undefined });
+    }
     case 'throw an object':
       throw { loss: NaN, step: 7 }; // oxlint-disable-line no-throw-literal
     case 'throw a function':

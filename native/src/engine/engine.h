@@ -12,61 +12,19 @@
 
 #include "chunks.h"
 #include "inbox.h"
-#include "known_orders.h"
 #include "lists.h"
-#include "patience.h"
+#include "orders.h"
 #include "plan.h"
 #include "pool.h"
 #include "rounds.h"
 
 namespace tensorkv::engine {
 
-// A device's tensor as it was bound.
-struct Binding {
-  char* data = nullptr;
-  size_t length = 0;
-  Dtype dtype = Dtype::kFloat32;
-};
-
-// In place of a number of outs: a view is asked for.
-constexpr int32_t kAView = -1;
-
 // Versions of a key that were made during a lease.
 struct Made {
   uint32_t rounds = 0;
   // The key is in its other buffer now.
   bool has_moved = false;
-};
-
-// One device's side of the engine.
-struct Device {
-  Device(Rank own_rank, std::function<void()> ring) : rank(own_rank), inbox(std::move(ring)) {}
-
-  const Rank rank;
-  // By number; used by the device's own thread alone.
-  std::vector<Binding> bindings;
-  // How often they have changed.
-  uint64_t binding_changes = 0;
-  // Requests that come again.
-  KnownOrders orders;
-  // Buffers of which it can make views, by number; used by the device's own thread alone.
-  std::vector<bool> known;
-  Inbox inbox;
-  Patience patience;
-};
-
-// A request as its device gives it, or the release of pins.
-struct Order {
-  // Counts from 1; 0: pins are released.
-  double id;
-  double deadline_ms;
-  double priority;
-  // Known to be, see Ticket; else the engine looks.
-  bool is_disjoint;
-  // For each key: its id, how many values, their numbers, how many outs or kAView, their numbers.
-  // Of a release, for each pin: the key and the buffer.
-  const int32_t* words;
-  size_t count;
 };
 
 // Where an engine tells everybody how it stands; null: nobody looks.
@@ -173,9 +131,6 @@ class Engine : public Worksite, public std::enable_shared_from_this<Engine> {
   bool Admit(Device& device, const Order& order);
   Ticket* TicketOf(Device& device, const Order& order);
   bool Release(const Device& device, const Order& order);
-  bool Knows(const Device& device, KeyId key) const;
-  bool Decode(const Device& device, const Order& order, Ticket* ticket) const;
-  bool IsDisjoint(const Ticket& ticket) const;
   void Drain(Lock& lock, const Effort& effort);
   void CallHands(Lock& lock, bool helps);
   void CallPool(Lock& lock, unsigned helpers);
@@ -206,6 +161,7 @@ class Engine : public Worksite, public std::enable_shared_from_this<Engine> {
   Rounds rounds_;
   Lists lists_{&rounds_};
   std::vector<Plan> plans_;
+  const Decoder decoder_{&plans_, &rounds_};
   uint64_t plan_changes_ = 0;
   std::vector<Made> made_;      // of each key since the lease
   std::vector<KeyId> changed_;  // keys with new versions
