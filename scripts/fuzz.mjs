@@ -22,6 +22,8 @@ const seed = Number(process.env.TENSORKV_SEED ?? randomInt(1, 2 ** 31));
 const limitMs = 60 * 60_000;
 /** What the sanitize script looks for on the way, at five times the time: stacks of returned functions. */
 const quick = 'detect_stack_use_after_return=0:malloc_context_size=4:quarantine_size_mb=16';
+/** One a core: a collector on all of them is in the way. */
+const node = ['node', '--single-threaded-gc'];
 const compiled = (name) => join(root, 'dist', 'test', 'fuzz', name);
 
 /**
@@ -64,7 +66,13 @@ async function orders(runs) {
     const corpus = join(folder, `corpus-${own}`);
     mkdirSync(corpus, { recursive: true });
     // A pool that grows is not a leak: looking after each run would take most of the time.
-    const flags = [`-runs=${count}`, `-seed=${own}`, '-max_len=48', '-detect_leaks=0'];
+    const flags = [
+      `-runs=${count}`,
+      `-seed=${own}`,
+      '-max_len=48',
+      '-detect_leaks=0',
+      '-reduce_inputs=0',
+    ];
     return { command: [program, ...flags, `-artifact_prefix=${folder}/`, corpus, found], env };
   };
   const say = (output, own) =>
@@ -75,7 +83,7 @@ async function orders(runs) {
 async function addonArguments(runs) {
   const folder = build('address', ['tensorkv']);
   const start = (count, own) => ({
-    command: ['node', compiled('addon-arguments.js'), String(count)],
+    command: [...node, compiled('addon-arguments.js'), String(count)],
     env: { ...quickened(environment('address', folder)), TENSORKV_SEED: String(own) },
   });
   await share('arguments of the addon', runs, start, lastLine);
@@ -84,7 +92,7 @@ async function addonArguments(runs) {
 async function checkpoints(runs) {
   // Every file has a seed of its own, and a process that is given one makes that file alone.
   const env = isReplay ? { TENSORKV_SEED: String(seed) } : {};
-  const start = (count) => ({ command: ['node', compiled('checkpoints.js'), String(count)], env });
+  const start = (count) => ({ command: [...node, compiled('checkpoints.js'), String(count)], env });
   await share('checkpoints', runs, start, lastLine);
 }
 

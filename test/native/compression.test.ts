@@ -4,7 +4,7 @@ import type { Kernels } from '../../native/kernels.js';
 import { compressedBytes, type CompressionSpec } from '../../src/core/compression.js';
 import { firstDifference, generator, guarded, guardedCopy, randoms } from '../helpers/floats.js';
 import { Random, seed } from '../helpers/random.js';
-import { everyKernels, expect } from './support.js';
+import { compiledKernels, everyKernels, expect } from './support.js';
 
 const codecs: readonly CompressionSpec[] = [
   { type: '2bit', threshold: 0.5 },
@@ -67,12 +67,10 @@ function check(kernels: Kernels, expected: ReturnType<typeof caseOf>): void {
   expect(intact, ...what, 'bytes outside');
 }
 
-const native = everyKernels.filter(({ name }) => name === 'native');
-
 test('S15, C1, C2: 100,000 operations equal the reference, at every length and level', (t) => {
   t.log(`TENSORKV_SEED=${seed}`);
   const random = new Random(seed);
-  const levels = native.length > 0 ? native : everyKernels;
+  const levels = compiledKernels.length > 0 ? compiledKernels : everyKernels;
   let operations = 0;
   const checkAll = (codec: CompressionSpec, length: number): void => {
     const expected = caseOf(codec, length, random.integer(2 ** 30));

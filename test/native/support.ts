@@ -5,6 +5,8 @@ import { dtypes, type DType } from '../../src/core/dtypes.js';
 
 /** The reference and every compiled copy of the kernels that this machine can run. */
 export const everyKernels: readonly Kernels[] = cpus.map(kernelsFor);
+/** Those that are not the reference itself. */
+export const compiledKernels = everyKernels.filter(({ name }) => name === 'native');
 
 /** Dtypes that have update rules. */
 export const floatTypes = ['float32', 'float64', 'float16', 'bfloat16'] as const;
