@@ -63,7 +63,7 @@ test('D6: a wall clock that jumps changes nothing: deadlines are of the monotoni
     await kv.close();
     const url = ${JSON.stringify(program('straggler').href)};
     const args = { gate: full(2, 0, { dtype: 'int32' }) };
-    const group = await lib.launch(url, { devices: 2, timeoutMs: 500, args });
+    const group = await lib.launch(url, { devices: 2, timeoutMs: 1500, args });
     const [{ code, rank }, late] = await group.done;
     console.log(Date.now() > Date.now(), code, rank, late);`,
     { NODE_OPTIONS: `--require=${clock}` },
