@@ -22,8 +22,8 @@ import { StatusBlock } from './status.js';
 /** The control plane of a coordinator thread: what its supervisor can ask of it. */
 export interface CoordinatorControl {
   /**
-   * Connects device `rank`, which holds the other end of `port` and has its pulse in `pulse`. Returns the number of the store's
-   * engine; undefined where there is none.
+   * Connects device `rank`, which holds the other end of `port` and has its pulse in `pulse`. Returns
+   * the number of the store's engine; undefined where there is none.
    */
   join(rank: Rank, port: MessagePort, pulse: SharedArrayBuffer): number | undefined;
   /**

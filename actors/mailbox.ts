@@ -45,7 +45,10 @@ interface Waiting {
 
 /** A coordinator ends what has waited too long itself; past this much more it counts as hung. */
 const graceMs = 2000;
-/** The coordinator ends the oldest, or says how long it is put off: until then nobody gives up for want of a place. */
+/**
+ * The coordinator ends the oldest, or says how long it is put off: until then nobody gives up for want of
+ * a place.
+ */
 const placeGraceMs = 1000;
 /** How long a thread blocks before it looks at deadlines, or can be ended. */
 const sliceMs = 50;

@@ -3,9 +3,9 @@ import { MessageChannel } from 'node:worker_threads';
 import type { CoordinatorOptions, Rank } from '../src/core/protocol.js';
 import type { CoordinatorControl, Stalled } from './coordinator-host.js';
 import type { CoordinatorAddress } from './port-link.js';
+import { Pulse } from './pulse.js';
 import { moving, remote } from './rpc.js';
 import { StatusBlock } from './status.js';
-import { Pulse } from './pulse.js';
 import { Thread } from './thread.js';
 
 const answerGraceMs = 2000;

@@ -224,7 +224,10 @@ export interface CoordinatorOptions {
   readonly guard?: Guard | undefined;
   /** How long an updater module may take for one update, in milliseconds. Default: for ever. */
   readonly updaterTimeoutMs?: number;
-  /** How long the devices' calls may wait, in milliseconds: one that does nothing for so long stalls. Default: for ever. */
+  /**
+   * How long the devices' calls may wait, in milliseconds: one that does nothing for so long stalls.
+   * Default: for ever.
+   */
   readonly timeoutMs?: number;
   /** The status block of layout.ts. */
   readonly status: SharedArrayBuffer;
