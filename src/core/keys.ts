@@ -86,7 +86,7 @@ export function onePerKey(
     const value = perKey[i];
     if (value instanceof TensorView) return elementsOf(value, key, 'values');
     if (value instanceof Tensor || value instanceof RowSparseTensor) return value as Value;
-    const message = `${showKey(key)} expected the value to be one tensor, got ${show(value)}`;
+    const message = `${showKey(key)} expected the value to be one tensor, got ${show(value)}${remedy(value)}`;
     throw new KVStoreError('bad_argument', message, { key });
   });
   return { keys: list, values: checked };
@@ -138,9 +138,15 @@ function assertTensor(key: Key, value: unknown, what: string): asserts value is 
   if (value instanceof RowSparseTensor && what === 'values') return;
   throw new KVStoreError(
     'bad_argument',
-    `${showKey(key)} expected ${what} to be a tensor or a list of tensors, got ${show(value)}`,
+    `${showKey(key)} expected ${what} to be a tensor or a list of tensors, got ${show(value)}${remedy(value)}`,
     {
       key,
     },
   );
+}
+
+/** What to do with numbers that are no tensor yet. */
+function remedy(value: unknown): string {
+  const isNumbers = typeof value === 'number' || Array.isArray(value) || ArrayBuffer.isView(value);
+  return isNumbers ? ': make a tensor of numbers with tensor(...)' : '';
 }

@@ -51,6 +51,30 @@ test('S4: one key takes a tensor or a list of them', (t) => {
   t.deepEqual(groupByKey('w', [a, b], 'values'), [{ key: 'w', tensors: [a, b] }]);
 });
 
+test('S4: numbers that are no tensor are refused, with what to do', (t) => {
+  const remedy = 'make a tensor of numbers with tensor(...)';
+  for (const [value, got] of [
+    [3, '3'],
+    [[1, 2], '1'],
+    [new Float32Array(2), 'a value of class Float32Array'],
+  ] as const) {
+    t.throws(() => groupByKey('w', value as never, 'values'), {
+      instanceOf,
+      code: 'bad_argument',
+      message: `key "w" expected values to be a tensor or a list of tensors, got ${got}: ${remedy}`,
+    });
+  }
+  t.throws(() => onePerKey('w', [1, 2] as never), {
+    instanceOf,
+    code: 'bad_argument',
+    message: `key "w" expected the value to be one tensor, got an array of 2: ${remedy}`,
+  });
+  t.throws(() => groupByKey('w', undefined as never, 'values'), {
+    instanceOf,
+    message: 'key "w" expected values to be a tensor or a list of tensors, got undefined',
+  });
+});
+
 test('S4: a list of keys takes a tensor or a list for each', (t) => {
   t.deepEqual(groupByKey([5, 3], [a, [b, c]], 'values'), [
     { key: 5, tensors: [a] },
