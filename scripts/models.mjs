@@ -3,9 +3,10 @@
 //
 //   node scripts/models.mjs            all models
 //   node scripts/models.mjs pins pool  some of them
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { ensure } from './debian-tools.mjs';
 import { Tally } from './tally.mjs';
@@ -15,21 +16,25 @@ const folder = join(root, 'test', 'models');
 const mostStates = 1_000_000;
 const depth = 3_000_000;
 
-function run(command, cwd) {
+async function run(command, cwd) {
   const [program, ...args] = command;
-  const { status, error, stdout, stderr } = spawnSync(program, args, { cwd, encoding: 'utf8' });
-  const output = `${error?.message ?? ''}${stdout ?? ''}${stderr ?? ''}`;
+  const child = spawn(program, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+  const pieces = [];
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (piece) => pieces.push(piece));
+  const [status] = await once(child, 'close');
+  const output = Buffer.concat(pieces).toString();
   if (status !== 0) throw new Error(`${command.join(' ')} failed\n${output}`);
   return output;
 }
 
 /** States, how many there were, and the first error or ''. */
-function explore(file, mutant) {
+async function explore(file, mutant) {
   const place = mkdtempSync(join(tmpdir(), 'tensorkv-model-'));
   try {
-    run(['spin', '-a', `-DMUTANT=${mutant}`, file], place);
-    run(['gcc', '-O1', '-w', '-DSAFETY', '-DCOLLAPSE', '-o', 'pan', 'pan.c'], place);
-    const output = run(['./pan', `-m${depth}`], place);
+    await run(['spin', '-a', `-DMUTANT=${mutant}`, file], place);
+    await run(['gcc', '-O1', '-w', '-DSAFETY', '-DCOLLAPSE', '-o', 'pan', 'pan.c'], place);
+    const output = await run(['./pan', `-m${depth}`], place);
     const states = Number(/(\d+) states, stored/.exec(output)?.[1]);
     const errors = Number(/errors: (\d+)/.exec(output)?.[1]);
     const what = /^pan:\d+: (.*?) \(at depth/m.exec(output)?.[1] ?? '';
@@ -50,7 +55,8 @@ function goneFiles(text) {
   );
 }
 
-function check(name, tally) {
+/** The checks of one model, each of which notes what came of it. */
+function checksOf(name) {
   const file = join(folder, `${name}.pml`);
   const text = readFileSync(file, 'utf8');
   const gone = goneFiles(text);
@@ -60,22 +66,28 @@ function check(name, tally) {
     ...[...text.matchAll(/MUTANT [!=]= (\d)/g)].map(([, n]) => Number(n)),
   );
   if (mutants === 0) tally.note(false, name, 'it has no mutant');
-  for (let mutant = 0; mutant <= mutants; mutant++) {
-    const title = mutant === 0 ? name : `${name}, mutant ${mutant}`;
-    try {
-      const { states, found } = explore(file, mutant);
-      const passed = mutant === 0 ? found === '' && states < mostStates : found !== '';
-      const verdict =
-        mutant === 0 ? found || 'ok' : found === '' ? 'NOT caught' : `caught (${found})`;
-      tally.note(passed, title, `${states} states, ${verdict}`);
-    } catch (error) {
-      tally.note(false, title, '', error.message);
-    }
+  return Array.from({ length: mutants + 1 }, (_, mutant) => () => check(name, file, mutant));
+}
+
+async function check(name, file, mutant) {
+  const title = mutant === 0 ? name : `${name}, mutant ${mutant}`;
+  try {
+    const { states, found } = await explore(file, mutant);
+    const passed = mutant === 0 ? found === '' && states < mostStates : found !== '';
+    const verdict =
+      mutant === 0 ? found || 'ok' : found === '' ? 'NOT caught' : `caught (${found})`;
+    tally.note(passed, title, `${states} states, ${verdict}`);
+  } catch (error) {
+    tally.note(false, title, '', error.message);
   }
 }
 
 ensure({ spin: ['spin'], gcc: ['gcc', 'libc6-dev'] });
 const all = readdirSync(folder).map((file) => basename(file, '.pml'));
 const tally = new Tally();
-for (const name of process.argv.length > 2 ? process.argv.slice(2) : all) check(name, tally);
+const left = (process.argv.length > 2 ? process.argv.slice(2) : all).flatMap(checksOf);
+async function runAll() {
+  for (let next = left.shift(); next !== undefined; next = left.shift()) await next();
+}
+await Promise.all(Array.from({ length: availableParallelism() }, runAll));
 tally.end();
