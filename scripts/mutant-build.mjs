@@ -5,11 +5,24 @@ import { basename, dirname, join } from 'node:path';
 import { root, start } from './native-variants.mjs';
 
 const source = join(root, 'native', 'src');
-const flags = ['-std=c++20', '-O1', '-gline-tables-only', '-fPIC', '-fsanitize=thread', '-pthread'];
+/** As the build without a fault: its precompiled headers fit no others. */
+const flags = [
+  '-std=c++20',
+  '-O1',
+  '-DNDEBUG',
+  '-gline-tables-only',
+  '-fPIC',
+  '-fvisibility=hidden',
+  '-ffp-contract=off',
+  '-fsanitize=thread',
+];
 
 /** How the addon is linked: it is loaded by a Node that is not instrumented. */
 const shared = ['-shared', '-shared-libsan', '-Wl,-z,nodelete'];
 const isAddon = (target) => target === 'tensorkv';
+
+/** Whose objects a target is linked with beside its own. */
+const parts = { tensorkv_engine_tests: ['engine_tests'] };
 
 function filesBelow(folder, ending) {
   return readdirSync(folder, { recursive: true })
@@ -41,7 +54,7 @@ export async function buildMutant(folder, target, mutant) {
   const copy = join(place, 'engine', file);
   writeFileSync(copy, text);
   const changed = file.endsWith('.h') ? filesBelow(join(place, 'engine'), '.cc') : [copy];
-  const objects = ['engine', 'kernels', 'level_baseline', target]
+  const objects = ['engine', 'kernels', 'level_baseline', target, ...(parts[target] ?? [])]
     .flatMap((each) => filesBelow(join(folder, 'build', 'CMakeFiles', `${each}.dir`), '.o'))
     .filter((object) => !changed.some((each) => object.endsWith(`/engine/${basename(each)}.o`)));
   const program = join(
@@ -50,7 +63,10 @@ export async function buildMutant(folder, target, mutant) {
   );
   mkdirSync(dirname(program), { recursive: true });
   const link = isAddon(target) ? shared : [];
-  const command = ['clang++-19', ...flags, ...link, ...changed, ...objects, '-o', program];
+  // Clang finds what it has made of them beside these headers.
+  const headers = join(folder, 'build', 'CMakeFiles', 'engine.dir', 'cmake_pch.hxx');
+  const sources = ['-include', headers, ...changed];
+  const command = ['clang++-19', ...flags, ...link, ...sources, ...objects, '-o', program];
   const { passed, output } = await start(command);
   return passed ? { place, program } : { reason: `it does not compile: ${output}` };
 }
