@@ -1,6 +1,7 @@
-// Faults that somebody could make in the engine: in `file`, each of `changes` stands once and becomes
-// what is behind it. `by` is what has to catch it: `tests` (native/stress/engine_tests.cc) or `stress`
-// (native/stress/engine_stress.cc), both under the thread sanitizer.
+// Faults that somebody could make in the engine, or in the `folder` that is named: in `file`, each of
+// `changes` stands once and becomes what is behind it. `by` is what has to catch it: `tests`
+// (native/stress/engine_tests.cc), `stress` (native/stress/engine_stress.cc) or `cuda`
+// (native/test/cuda/runtime), all under the thread sanitizer.
 const engine = 'engine.cc';
 const inbox = 'inbox.cc';
 const lists = 'lists.cc';
@@ -253,5 +254,33 @@ export const mutants = [
     file: engine,
     changes: [['  is_uncalled_ = true;\n', '']],
     by: 'tests',
+  },
+  {
+    name: 'a device that does not wait',
+    folder: 'cuda',
+    file: 'runtime_streams.cc',
+    changes: [['TheDriver().StreamWaitEvent(stream.handle, event, 0)', 'kSuccess']],
+    by: 'cuda',
+  },
+  {
+    name: 'readers that are written over',
+    folder: 'cuda',
+    file: 'runtime_streams.cc',
+    changes: [['  for (const Point& reader : allocation.readers) WaitFor(stream, reader);\n', '']],
+    by: 'cuda',
+  },
+  {
+    name: 'memory given back too early',
+    folder: 'cuda',
+    file: 'runtime_allocations.cc',
+    changes: [['    for (const Point& user : users) WaitFor(*device.releases, user);\n', '']],
+    by: 'cuda',
+  },
+  {
+    name: 'pinned memory used again too early',
+    folder: 'cuda',
+    file: 'runtime_lane.cc',
+    changes: [['Retire(stream_->issued + 1, std::move(block));', 'Retire(0, std::move(block));']],
+    by: 'cuda',
   },
 ];

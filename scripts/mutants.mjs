@@ -1,4 +1,4 @@
-// Puts known faults into the engine, one at a time and in a build of its own, and says which test
+// Puts known faults into the engine and the runtime of CUDA devices, one at a time and in a build of its own, and says which test
 // catches each: a fault that passes is a hole in the tests. The shipped sources have no trace of it.
 //
 //   node scripts/mutants.mjs                 all of mutant-list.mjs
@@ -20,6 +20,7 @@ const hungStatus = 67;
 const programs = {
   tests: { target: 'tensorkv_engine_tests', args: [] },
   stress: { target: 'tensorkv_stress', args: [String(operations)] },
+  cuda: { target: 'tensorkv_cuda_runtime_tests', args: [] },
 };
 
 /** What a run that was caught says of itself, in a few words. */
@@ -59,8 +60,9 @@ async function check(mutant) {
 
 const tally = new Tally();
 const targets = Object.values(programs).map(({ target }) => target);
-const folder = build('thread', targets);
-const env = options('thread');
+const folder = build('thread', [...targets, 'tensorkv_stand_in']);
+const standIn = join(folder, 'build', 'Release', 'tensorkv_stand_in.so');
+const env = { ...options('thread'), TENSORKV_CUDA_DRIVER: standIn };
 const wanted = process.argv.slice(2);
 const chosen = mutants.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
 const left = [

@@ -1,14 +1,16 @@
 // Native code under sanitizers, and what else finds its mistakes without a failing test:
 //
 //   node scripts/sanitize.mjs                          all of it
-//   node scripts/sanitize.mjs kernels engine addon tidy   some of it
+//   node scripts/sanitize.mjs kernels cuda engine addon runtime tidy   some of it
 //   node scripts/sanitize.mjs engine --operations=N    more, or fewer, under the thread sanitizer
 //   node scripts/sanitize.mjs tidy --quick             the analyzer gives up on long functions sooner
 //
 // kernels: the C++ tests of native/test, under thread and under address.
+// cuda: the C++ tests of native/test/cuda, kernels in an emulator, under address.
 // engine: native/stress, devices on threads with deaths and recalls, under thread.
 // addon: the addon inside Node, a store under load, under thread and under address, leaks included; and
 //   with a known race, which the thread sanitizer has to report.
+// runtime: that of CUDA devices on the stand-in driver, under thread and under address.
 // Address is address, leak and undefined: one build.
 // tidy: clang-tidy, by .clang-tidy.
 import { readdirSync } from 'node:fs';
@@ -28,7 +30,7 @@ const groups = 6;
 /** Runs a program of each variant's build at once: they use one core each, for the most part. */
 async function both(what, target, commandOf) {
   const names = ['thread', 'address'];
-  const folders = names.map((name) => build(name, [target]));
+  const folders = names.map((name) => build(name, [target].flat()));
   await Promise.all(
     names.map(async (name, i) => {
       const { command, env } = commandOf(name, folders[i]);
@@ -42,6 +44,16 @@ function kernels() {
   return both('kernels', 'tensorkv_tests', (name, folder) => {
     return { command: [join(folder, 'build', 'tensorkv_tests')], env: options(name) };
   });
+}
+
+function cuda() {
+  const folder = build('address', ['tensorkv_cuda_tests']);
+  const program = join(folder, 'build', 'tensorkv_cuda_tests');
+  const env = options('address');
+  // A second stack for each of the emulator's threads would take most of the time.
+  env.ASAN_OPTIONS += ':detect_stack_use_after_return=0';
+  const { passed, output } = run([program], { env, timeoutMs: limitMs });
+  tally.note(passed, 'CUDA under address', output.trim().split('\n').at(-1), output);
 }
 
 function engine({ operations }) {
@@ -75,11 +87,32 @@ async function addon() {
   tally.note(isReported, 'addon in Node under thread, with a known race', what, output);
 }
 
+async function runtime() {
+  const targets = ['tensorkv_cuda_runtime_tests', 'tensorkv_stand_in'];
+  const commandOf = (parts, asan) => (name, folder) => {
+    const program = join(folder, 'build', 'tensorkv_cuda_runtime_tests');
+    const standIn = join(folder, 'build', 'Release', 'tensorkv_stand_in.so');
+    const env = { ...options(name), TENSORKV_CUDA_DRIVER: standIn };
+    if (env.ASAN_OPTIONS !== undefined) env.ASAN_OPTIONS += asan;
+    return { command: [program, ...parts], env };
+  };
+  // A second stack for each of the emulator's threads would take most of the time.
+  const usual = ':detect_stack_use_after_return=0';
+  const parts = ['calls', 'decoding', 'programs', 'ends'];
+  await both('runtime of CUDA', targets, commandOf(parts, usual));
+  // What lies on a device that is lost cannot be given back.
+  const lost = commandOf(['faults'], `${usual}:detect_leaks=0`);
+  await both('faults of CUDA', targets, lost);
+}
+
+/** What takes headers of CUDA, or is made of the kernels. */
+const needsToolkit = /(driver_check|fatbin)\.cc$/;
+
 async function tidy({ quick }) {
   ensure({ 'clang-tidy-19': ['clang-tidy-19'] });
   const folder = join(root, 'native', 'src');
   const files = readdirSync(folder, { recursive: true })
-    .filter((file) => file.endsWith('.cc'))
+    .filter((file) => file.endsWith('.cc') && !needsToolkit.test(file))
     .map((file) => join(folder, file));
   const headers = ['node-api-headers/include', 'node-addon-api'].flatMap((each) => [
     '-isystem',
@@ -87,8 +120,10 @@ async function tidy({ quick }) {
   ]);
   const defines = [
     '-DTENSORKV_LEVEL=baseline',
+    '-DTENSORKV_FATBIN="/dev/null"',
     '-DNAPI_VERSION=8',
     '-DNODE_ADDON_API_CPP_EXCEPTIONS_ALL',
+    '-DTENSORKV_CUDA',
   ];
   const flags = ['-std=c++20', `-I${folder}`, ...headers, ...defines];
   const fewer = ['-Xclang', '-analyzer-config', '-Xclang', 'max-nodes=20000']; // Of 225,000.
@@ -100,8 +135,10 @@ async function tidy({ quick }) {
 
 const parts = {
   kernels,
+  cuda,
   engine,
   addon,
+  runtime,
   tidy,
 };
 const { values, positionals } = parseArgs({

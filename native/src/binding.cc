@@ -138,6 +138,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports["forCpu"] = Napi::Function::New<ForCpu>(env, "forCpu");
   exports["useHugePages"] = Napi::Function::New<UseHugePages>(env, "useHugePages");
   AddEngine(env, exports);
+  AddCuda(env, exports);
   exports["externalBuffer"] = Napi::Function::New<ExternalBuffer>(env, "externalBuffer");
   return exports;
 }

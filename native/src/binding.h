@@ -12,4 +12,7 @@ void AddRows(Napi::Env env, Napi::Object kernels, void* table);
 // Adds the functions of the engine to what the addon exports.
 void AddEngine(Napi::Env env, Napi::Object exports);
 
+// Adds the functions of CUDA to what the addon exports. Opens no driver.
+void AddCuda(Napi::Env env, Napi::Object exports);
+
 }  // namespace tensorkv::binding

@@ -2,80 +2,11 @@
 
 #include <cstdint>
 #include <cstring>
-#include <type_traits>
 
+#include "convert.h"
 #include "sum.h"
 
 namespace tensorkv::TENSORKV_LEVEL {
-namespace {
-
-// The smallest and largest values of each integer type.
-template <typename T>
-constexpr T kLargest =
-    static_cast<T>(std::is_signed_v<T> ? ~(uint64_t{1} << (8 * sizeof(T) - 1)) &
-                                             (~uint64_t{0} >> (64 - 8 * sizeof(T)))
-                                       : ~uint64_t{0} >> (64 - 8 * sizeof(T)));
-template <typename T>
-constexpr T kSmallest = std::is_signed_v<T> ? static_cast<T>(-kLargest<T> - 1) : T{0};
-
-// The largest value of float type F that integer type T can hold.
-template <typename T, typename F>
-constexpr F kLargestIn = static_cast<F>(kLargest<T>);
-template <>
-constexpr float kLargestIn<int32_t, float> = 2147483520.0f;
-template <>
-constexpr float kLargestIn<int64_t, float> = 9223371487098961920.0f;
-template <>
-constexpr double kLargestIn<int64_t, double> = 9223372036854774784.0;
-
-// Clamped before the conversion, which is undefined outside of the integer's range.
-template <typename To, typename From>
-inline To Truncate(From x) {
-  const bool above = x > kLargestIn<To, From>;
-  From clamped = above ? kLargestIn<To, From> : x;
-  clamped = clamped < static_cast<From>(kSmallest<To>) ? static_cast<From>(kSmallest<To>) : clamped;
-  clamped = clamped == clamped ? clamped : From{0};  // NOLINT(misc-redundant-expression): NaN
-  const To truncated = static_cast<To>(clamped);
-  return above ? kLargest<To> : truncated;
-}
-
-template <typename To, typename From>
-inline To Saturate(From x) {
-  if constexpr (sizeof(To) < sizeof(From)) {
-    return x > From{kLargest<To>}    ? kLargest<To>
-           : x < From{kSmallest<To>} ? kSmallest<To>
-                                     : static_cast<To>(x);
-  } else if constexpr (std::is_unsigned_v<To> && std::is_signed_v<From>) {
-    return x < 0 ? To{0} : static_cast<To>(x);
-  } else if constexpr (sizeof(To) == sizeof(From)) {  // int8 from uint8
-    return x > static_cast<From>(kLargest<To>) ? kLargest<To> : static_cast<To>(x);
-  } else {
-    return static_cast<To>(x);
-  }
-}
-
-template <typename To, typename From>
-inline To Convert(From x) {
-  if constexpr (kIsHalf<From>) {
-    return Convert<To>(Widen(x));
-  } else if constexpr (kIsHalf<To>) {
-    To out;
-    if constexpr (std::is_same_v<From, float> || sizeof(From) == 1) {
-      Narrow(static_cast<float>(x), out);
-    } else {
-      NarrowDouble(static_cast<double>(x), out);
-    }
-    return out;
-  } else if constexpr (std::is_floating_point_v<To>) {
-    return static_cast<To>(static_cast<std::conditional_t<sizeof(From) == 8, double, From>>(x));
-  } else if constexpr (std::is_floating_point_v<From>) {
-    return Truncate<To>(x);
-  } else {
-    return Saturate<To>(x);
-  }
-}
-
-}  // namespace
 
 template <typename From, typename To>
 void Cast(const void* source, void* out, size_t length) {

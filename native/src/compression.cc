@@ -1,5 +1,7 @@
 #include "compression.h"
 
+#include "codecs.h"
+
 // GCC must not spell out loops of 16 iterations before it has made vectors of them: spelt out, the
 // decoder of 2bit took 3.6 times as long.
 #if defined(__clang__)
@@ -22,40 +24,22 @@ struct Places {
   }
   uint32_t at[kElements] = {};
 };
+constexpr Places<TwoBit::kElements> kPlus{3}, kMinus{2};
+constexpr Places<OneBit::kElements> kOne{1};
 
-// All bits or none. Conditions that become numbers cannot become jumps, which would end vectors.
-inline uint32_t BitsIf(bool condition) { return -static_cast<uint32_t>(condition); }
-inline uint32_t BitsOf(float x) { return __builtin_bit_cast(uint32_t, x); }
-
-struct TwoBit {
-  static constexpr size_t kElements = 16;
-  static constexpr Places<kElements> kPlus{3}, kMinus{2};
-  float t;
-
-  uint32_t Code(float r, size_t place) const {
-    return (BitsIf(r >= t) & kPlus.at[place]) | (BitsIf(r <= -t) & kMinus.at[place]);
-  }
-  float Value(float r) const { return Choose(r >= t, r <= -t); }
-  float Decoded(uint32_t codes, size_t place) const {
-    const uint32_t code = codes & kPlus.at[place];
-    return Choose(code == kPlus.at[place], code == kMinus.at[place]);
-  }
-  float Choose(bool plus, bool minus) const {
-    return __builtin_bit_cast(float, (BitsIf(plus) & BitsOf(t)) | (BitsIf(minus) & BitsOf(-t)));
-  }
-};
-
-struct OneBit {
-  static constexpr size_t kElements = 32;
-  static constexpr Places<kElements> kPlus{1};
-  float t;
-
-  uint32_t Code(float r, size_t place) const { return BitsIf(r > t) & kPlus.at[place]; }
-  float Value(float r) const { return r > t ? 1.0f : -1.0f; }
-  float Decoded(uint32_t codes, size_t place) const {
-    return (codes & kPlus.at[place]) != 0 ? 1.0f : -1.0f;
-  }
-};
+inline uint32_t CodeAt(const TwoBit codec, float r, size_t place) {
+  return (BitsIf(r >= codec.t) & kPlus.at[place]) | (BitsIf(r <= -codec.t) & kMinus.at[place]);
+}
+inline uint32_t CodeAt(const OneBit codec, float r, size_t place) {
+  return BitsIf(r > codec.t) & kOne.at[place];
+}
+inline float ValueAt(const TwoBit codec, uint32_t codes, size_t place) {
+  const uint32_t code = codes & kPlus.at[place];
+  return codec.Choose(code == kPlus.at[place], code == kMinus.at[place]);
+}
+inline float ValueAt(const OneBit, uint32_t codes, size_t place) {
+  return (codes & kOne.at[place]) != 0 ? 1.0f : -1.0f;
+}
 
 template <typename Codec>
 inline void EncodeGroup(const Codec codec, const float* gradient, float* residual, uint8_t* out,
@@ -65,7 +49,7 @@ inline void EncodeGroup(const Codec codec, const float* gradient, float* residua
   TENSORKV_NOT_UNROLLED
   for (size_t k = 0; k < size; ++k) {
     const float r = residual[k] + gradient[k];
-    codes |= codec.Code(r, k);
+    codes |= CodeAt(codec, r, k);
     residual[k] = r - codec.Value(r);
   }
   for (size_t b = 0; b < kGroupBytes; ++b) out[b] = static_cast<uint8_t>(codes >> (24 - 8 * b));
@@ -77,7 +61,7 @@ inline void DecodeGroup(const Codec codec, const uint8_t* bytes, float* out, siz
   for (size_t b = 0; b < kGroupBytes; ++b) codes = codes << 8 | bytes[b];
   TENSORKV_INDEPENDENT
   TENSORKV_NOT_UNROLLED
-  for (size_t k = 0; k < size; ++k) out[k] = codec.Decoded(codes, k);
+  for (size_t k = 0; k < size; ++k) out[k] = ValueAt(codec, codes, k);
 }
 
 template <typename Codec>

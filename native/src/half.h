@@ -18,10 +18,17 @@
 namespace tensorkv::TENSORKV_LEVEL {
 namespace {
 
-inline uint32_t BitsOf(float x) { return __builtin_bit_cast(uint32_t, x); }
-inline float FloatOf(uint32_t bits) { return __builtin_bit_cast(float, bits); }
+TENSORKV_EACH inline uint32_t BitsOf(float x) { return __builtin_bit_cast(uint32_t, x); }
+TENSORKV_EACH inline float FloatOf(uint32_t bits) { return __builtin_bit_cast(float, bits); }
 
-inline float Widen(Half x) {
+#if defined(__CUDA_ARCH__)
+__device__ inline float Widen(Half x) {
+  float wide;
+  asm("cvt.f32.f16 %0, %1;" : "=f"(wide) : "h"(x.bits));
+  return wide;
+}
+#else
+TENSORKV_EACH inline float Widen(Half x) {
   const uint32_t sign = uint32_t{x.bits} >> 15 << 31;
   const uint32_t rest = uint32_t{x.bits} & 0x7fff;
   // The exponent bits moved to their place mean 2^-112 of the value; subnormals come out right too.
@@ -29,10 +36,16 @@ inline float Widen(Half x) {
   const uint32_t special = rest >= 0x7c00 ? 0x7f800000u : 0u;
   return FloatOf(scaled | special | sign);
 }
+#endif
 
-inline float Widen(Bfloat16 x) { return FloatOf(uint32_t{x.bits} << 16); }
+TENSORKV_EACH inline float Widen(Bfloat16 x) { return FloatOf(uint32_t{x.bits} << 16); }
 
-inline void Narrow(float x, Half& out) {
+#if defined(__CUDA_ARCH__)
+__device__ inline void Narrow(float x, Half& out) {
+  asm("cvt.rn.f16.f32 %0, %1;" : "=h"(out.bits) : "f"(x));
+}
+#else
+TENSORKV_EACH inline void Narrow(float x, Half& out) {
   const uint32_t bits = BitsOf(x);
   const uint32_t sign = bits >> 31 << 15;
   const uint32_t size = bits & 0x7fffffff;
@@ -44,8 +57,9 @@ inline void Narrow(float x, Half& out) {
   const uint32_t finite = size < (uint32_t{113} << 23) ? subnormal : normal;
   out.bits = static_cast<uint16_t>((size >= (uint32_t{143} << 23) ? special : finite) | sign);
 }
+#endif
 
-inline void Narrow(float x, Bfloat16& out) {
+TENSORKV_EACH inline void Narrow(float x, Bfloat16& out) {
   const uint32_t bits = BitsOf(x);
   const uint32_t rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
   const uint32_t quiet = (bits >> 16) | 0x40;
@@ -55,7 +69,7 @@ inline void Narrow(float x, Bfloat16& out) {
 // To the nearest float16 or bfloat16 with one rounding: the float in between is rounded to odd, so
 // that it is never mistaken for a tie.
 template <typename T>
-inline void NarrowDouble(double x, T& out) {
+TENSORKV_EACH inline void NarrowDouble(double x, T& out) {
   const float near = static_cast<float>(x);
   const double back = static_cast<double>(near);
   const uint32_t bits = BitsOf(near);

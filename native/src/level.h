@@ -13,8 +13,17 @@
 // Iterations of the next loop may run side by side: arrays are either disjoint or the same array at
 // the same position, never shifted. Unlike __restrict this allows in-place calls, and it spares the
 // run-time overlap checks that would send them down a scalar loop.
-#if defined(__clang__)
+#if defined(__CUDACC__)
+#define TENSORKV_INDEPENDENT
+#elif defined(__clang__)
 #define TENSORKV_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
 #else
 #define TENSORKV_INDEPENDENT _Pragma("GCC ivdep")
+#endif
+
+// Before a function of one element: the kernels of CUDA devices call it too.
+#if defined(__CUDACC__)
+#define TENSORKV_EACH __host__ __device__
+#else
+#define TENSORKV_EACH
 #endif

@@ -3,13 +3,14 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "element.h"
 #include "level.h"
 
 // See src/core/optimizers/noise.ts: the same operations in the same order.
 namespace tensorkv::TENSORKV_LEVEL {
 namespace {
 
-inline uint32_t Mix(uint32_t state, uint32_t word) {
+TENSORKV_EACH inline uint32_t Mix(uint32_t state, uint32_t word) {
   uint32_t x = state ^ word;
   x = (x ^ (x >> 16)) * 0x85ebca6bu;
   x = (x ^ (x >> 13)) * 0xc2b2ae35u;
@@ -17,7 +18,7 @@ inline uint32_t Mix(uint32_t state, uint32_t word) {
 }
 
 // ln((x + 1/2) / 2^32)
-inline double LogOf(uint32_t x) {
+TENSORKV_EACH inline double LogOf(uint32_t x) {
   double m = static_cast<double>(x) + 0.5;
   int exponent = -32;
   while (m >= 1.5) {
@@ -36,7 +37,7 @@ inline double LogOf(uint32_t x) {
 }
 
 // cos(2 pi x / 2^32)
-inline double CosOf(uint32_t x) {
+TENSORKV_EACH inline double CosOf(uint32_t x) {
   const uint32_t quadrant = (x + 0x20000000u) >> 30;
   const int32_t offset = static_cast<int32_t>(x - quadrant * 0x40000000u);
   const double a = offset * 1.4629180792671596e-9;
@@ -60,12 +61,12 @@ inline double CosOf(uint32_t x) {
 }
 
 // Noise number `position` of a stream: mean 0, variance 1.
-inline double Normal(uint32_t low, uint32_t high, size_t position) {
+TENSORKV_EACH inline double Normal(uint32_t low, uint32_t high, size_t position) {
   const uint32_t at = Mix(low, static_cast<uint32_t>(position));
   const uint32_t row = Mix(at, static_cast<uint32_t>(static_cast<uint64_t>(position) >> 32));
   const uint32_t radius = Mix(row, high);
   const uint32_t angle = Mix(radius, 0x27d4eb2fu);
-  return __builtin_sqrt(-2 * LogOf(radius)) * CosOf(angle);
+  return Root(-2 * LogOf(radius)) * CosOf(angle);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "element.h"
 #include "level.h"
 #include "squares.h"
 #include "step.h"
@@ -15,30 +16,6 @@
 namespace tensorkv::TENSORKV_LEVEL {
 namespace {
 
-// The common hyper-parameters, rounded to C.
-template <typename C>
-struct Common {
-  C rescale, clip, decay, kept, rest;
-  explicit Common(const double* h)
-      : rescale(static_cast<C>(h[0])),
-        clip(static_cast<C>(h[1])),
-        decay(static_cast<C>(h[2])),
-        kept(static_cast<C>(h[3])),
-        rest(static_cast<C>(1 - h[3])) {}
-};
-
-// What a sum goes through: clip(x * rescale).
-template <typename C>
-struct Limit {
-  C rescale, clip;
-  explicit Limit(const Common<C>& common) : rescale(common.rescale), clip(common.clip) {}
-  C operator()(C sum) const {
-    C x = sum * rescale;
-    x = x < -clip ? -clip : x;
-    return x > clip ? clip : x;
-  }
-};
-
 // g = g + decay * w, unless decay is 0: then w = inf is kept.
 template <typename C>
 void AddDecay(C* gradient, const C* weights, const Common<C>& common, size_t length) {
@@ -47,7 +24,7 @@ void AddDecay(C* gradient, const C* weights, const Common<C>& common, size_t len
   C* const g = gradient;
   const C* const w = weights;
   TENSORKV_INDEPENDENT
-  for (size_t i = 0; i < length; ++i) g[i] = g[i] + h.decay * w[i];
+  for (size_t i = 0; i < length; ++i) g[i] = Decayed(g[i], w[i], h);
 }
 
 // a = kept * a + rest * w
@@ -57,7 +34,7 @@ void UpdateAverage(C* average, const C* weights, const Common<C>& common, size_t
   C* const a = average;
   const C* const w = weights;
   TENSORKV_INDEPENDENT
-  for (size_t i = 0; i < length; ++i) a[i] = h.kept * a[i] + h.rest * w[i];
+  for (size_t i = 0; i < length; ++i) a[i] = Averaged(a[i], w[i], h);
 }
 
 // Applies `rule` to each element; `at` is the position of the first among those of the tensor.
@@ -188,23 +165,6 @@ void RunTensor(const StepArguments& a) {
   }
   rule.Finish(weights, gradient, slots, room, a.length);
   Publish<T>(a, weights, common, 0, a.length);
-}
-
-// -1, 0 or 1; NaN stays NaN.
-template <typename C>
-inline C SignOf(C x) {
-  return x > 0 ? C{1} : x < 0 ? C{-1} : x;
-}
-
-inline float Root(float x) { return __builtin_sqrtf(x); }
-inline double Root(double x) { return __builtin_sqrt(x); }
-inline float Size(float x) { return __builtin_fabsf(x); }
-inline double Size(double x) { return __builtin_fabs(x); }
-
-// Hyper-parameter `i`, rounded to C.
-template <typename C>
-inline C At(const double* h, size_t i) {
-  return static_cast<C>(h[i]);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "element.h"
 #include "half.h"
 #include "level.h"
 
@@ -13,42 +14,6 @@ namespace {
 
 // As many arrays as one loop adds in registers.
 constexpr size_t kGroup = 8;
-
-// Elements that are summed at a time: the sum stays in L1 while the inputs stream past. Norms are
-// made of blocks of this size, see squares.h, so it is the same for every dtype.
-constexpr size_t kTile = 512;
-
-// What a sum is made in: float for the half types, else the type itself.
-template <typename T>
-struct ComputeOf {
-  using Type = T;
-};
-template <>
-struct ComputeOf<Half> {
-  using Type = float;
-};
-template <>
-struct ComputeOf<Bfloat16> {
-  using Type = float;
-};
-template <typename T>
-using Compute = typename ComputeOf<T>::Type;
-template <typename T>
-constexpr bool kIsHalf = !__is_same(T, Compute<T>);
-
-inline float Add(float a, float b) { return a + b; }
-inline double Add(double a, double b) { return a + b; }
-// Through unsigned: integers wrap around, and signed overflow is undefined.
-inline int8_t Add(int8_t a, int8_t b) {
-  return static_cast<int8_t>(static_cast<uint8_t>(a) + static_cast<uint8_t>(b));
-}
-inline uint8_t Add(uint8_t a, uint8_t b) { return static_cast<uint8_t>(a + b); }
-inline int32_t Add(int32_t a, int32_t b) {
-  return static_cast<int32_t>(static_cast<uint32_t>(a) + static_cast<uint32_t>(b));
-}
-inline int64_t Add(int64_t a, int64_t b) {
-  return static_cast<int64_t>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
-}
 
 // Calls body(the indices 1, 2, ... up to count - 1, as a type), for a count of 1 to kGroup. A loop
 // over them that is spelt out at compile time keeps its sum in a register.

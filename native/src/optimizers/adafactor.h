@@ -8,17 +8,26 @@ namespace {
 
 // w = w - (rate * g / max(1, rms(g) / clip_threshold) + decay * w), g being the direction.
 template <typename C>
+struct AdafactorStep {
+  C rate, decay;
+  TENSORKV_EACH AdafactorStep(const double* h, double g_squares, double w_squares, size_t length)
+      : decay(At<C>(h, 7)) {
+    const double count = static_cast<double>(length);
+    const double along = Root(g_squares / count) / h[5];
+    const double size = Root(w_squares / count);
+    const double scale = h[6] == 0 ? 1 : size > h[4] ? size : h[4];
+    rate = static_cast<C>(h[0] * scale / (along > 1 ? along : 1));
+  }
+  TENSORKV_EACH C Next(C w, C g) const { return w - (rate * g + decay * w); }
+};
+
+template <typename C>
 void TakeAdafactorStep(const double* h, C* weights, const C* direction, size_t length) {
-  const double count = static_cast<double>(length);
-  const double along = Root(Squares(direction, length) / count) / h[5];
-  const double size = Root(Squares(weights, length) / count);
-  const double scale = h[6] == 0 ? 1 : size > h[4] ? size : h[4];
-  const C rate = static_cast<C>(h[0] * scale / (along > 1 ? along : 1));
-  const C decay = At<C>(h, 7);
+  const AdafactorStep<C> step(h, Squares(direction, length), Squares(weights, length), length);
   C* const w = weights;
   const C* const g = direction;
   TENSORKV_INDEPENDENT
-  for (size_t i = 0; i < length; ++i) w[i] = w[i] - (rate * g[i] + decay * w[i]);
+  for (size_t i = 0; i < length; ++i) w[i] = step.Next(w[i], g[i]);
 }
 
 template <typename C>
@@ -26,19 +35,22 @@ struct AdafactorVector {
   static constexpr bool kKeepsGradient = true;
   const double* hyper;
   C beta, rest, epsilon1;
-  explicit AdafactorVector(const double* h)
+  TENSORKV_EACH explicit AdafactorVector(const double* h)
       : hyper(h), beta(At<C>(h, 1)), rest(At<C>(h, 2)), epsilon1(At<C>(h, 3)) {}
   size_t Room(size_t) const { return 0; }
+
+  // The gradient becomes the direction.
+  TENSORKV_EACH void Move(C& g, C& v) const {
+    v = beta * v + rest * (g * g + epsilon1);
+    g = g / Root(v);
+  }
 
   void First(const C*, C* gradient, C* const* slots, size_t begin, size_t length) {
     const AdafactorVector h = *this;
     C* const v = slots[0] + begin;
     C* const g = gradient;
     TENSORKV_INDEPENDENT
-    for (size_t i = 0; i < length; ++i) {
-      v[i] = h.beta * v[i] + h.rest * (g[i] * g[i] + h.epsilon1);
-      g[i] = g[i] / Root(v[i]);
-    }
+    for (size_t i = 0; i < length; ++i) h.Move(g[i], v[i]);
   }
 
   void Finish(C* w, C* g, C* const*, C*, size_t length) {
@@ -52,7 +64,7 @@ struct AdafactorMatrix {
   const double* hyper;
   C beta, rest, epsilon1;
   size_t rows, columns;
-  explicit AdafactorMatrix(const double* h)
+  TENSORKV_EACH explicit AdafactorMatrix(const double* h)
       : hyper(h),
         beta(At<C>(h, 1)),
         rest(At<C>(h, 2)),
@@ -61,6 +73,16 @@ struct AdafactorMatrix {
         columns(static_cast<size_t>(h[9])) {}
   // The columns' sums, as doubles.
   size_t Room(size_t) const { return 2 * columns; }
+
+  TENSORKV_EACH double Square(C g) const { return static_cast<double>(g * g + epsilon1); }
+  // A factor after `sum` of `count` squares.
+  TENSORKV_EACH C Factor(C before, double sum, size_t count) const {
+    return beta * before + rest * static_cast<C>(sum / static_cast<double>(count));
+  }
+  TENSORKV_EACH C Mean(double total) const {
+    return static_cast<C>(total / static_cast<double>(rows));
+  }
+  TENSORKV_EACH static C Direction(C g, C share, C b) { return g / Root(share * b); }
 
   void First(const C*, const C*, C* const*, size_t, size_t) {}
 
@@ -73,29 +95,27 @@ struct AdafactorMatrix {
     double total = 0;
     for (size_t r = 0; r < rows; ++r) {
       const double sum = AddRow(gradient + r * columns, sums);
-      a[r] = beta * a[r] + rest * static_cast<C>(sum / static_cast<double>(columns));
+      a[r] = Factor(a[r], sum, columns);
       total += static_cast<double>(a[r]);
     }
-    for (size_t c = 0; c < columns; ++c) {
-      b[c] = beta * b[c] + rest * static_cast<C>(sums[c] / static_cast<double>(rows));
-    }
-    const C mean = static_cast<C>(total / static_cast<double>(rows));
+    for (size_t c = 0; c < columns; ++c) b[c] = Factor(b[c], sums[c], rows);
+    const C mean = Mean(total);
     for (size_t r = 0; r < rows; ++r) {
       const C share = a[r] / mean;
       C* const g = gradient + r * columns;
       TENSORKV_INDEPENDENT
-      for (size_t c = 0; c < columns; ++c) g[c] = g[c] / Root(share * b[c]);
+      for (size_t c = 0; c < columns; ++c) g[c] = Direction(g[c], share, b[c]);
     }
     TakeAdafactorStep(hyper, w, gradient, length);
   }
 
   // Adds the squares of a row to those of the columns; returns their sum.
   double AddRow(const C* g, double* sums) const {
-    const C epsilon = epsilon1;
+    const AdafactorMatrix h = *this;
     const size_t end = columns;
     double sum = 0;
     for (size_t c = 0; c < end; ++c) {
-      const double square = static_cast<double>(g[c] * g[c] + epsilon);
+      const double square = h.Square(g[c]);
       sum += square;
       sums[c] += square;
     }

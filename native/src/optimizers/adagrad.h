@@ -1,6 +1,6 @@
 #pragma once
 
-#include "../step_driver.h"
+#include "../element.h"
 
 // See src/core/optimizers/adagrad.ts.
 namespace tensorkv::TENSORKV_LEVEL {
@@ -10,8 +10,8 @@ template <typename C>
 struct Adagrad {
   static constexpr size_t kSlots = 1;
   C lr, epsilon;
-  explicit Adagrad(const double* h) : lr(At<C>(h, 0)), epsilon(At<C>(h, 1)) {}
-  C operator()(C w, C g, C* s, size_t) const {
+  TENSORKV_EACH explicit Adagrad(const double* h) : lr(At<C>(h, 0)), epsilon(At<C>(h, 1)) {}
+  TENSORKV_EACH C operator()(C w, C g, C* s, size_t) const {
     s[0] = s[0] + g * g;
     return w - lr * g / (Root(s[0]) + epsilon);
   }

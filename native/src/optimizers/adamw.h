@@ -1,6 +1,6 @@
 #pragma once
 
-#include "../step_driver.h"
+#include "../element.h"
 
 // See src/core/optimizers/adamw.ts.
 namespace tensorkv::TENSORKV_LEVEL {
@@ -10,7 +10,7 @@ template <typename C>
 struct Adamw {
   static constexpr size_t kSlots = 2;
   C lr, beta1, rest1, beta2, rest2, epsilon, decay;
-  explicit Adamw(const double* h)
+  TENSORKV_EACH explicit Adamw(const double* h)
       : lr(At<C>(h, 0)),
         beta1(At<C>(h, 1)),
         rest1(At<C>(h, 2)),
@@ -18,7 +18,7 @@ struct Adamw {
         rest2(At<C>(h, 4)),
         epsilon(At<C>(h, 5)),
         decay(At<C>(h, 6)) {}
-  C operator()(C w, C g, C* s, size_t) const {
+  TENSORKV_EACH C operator()(C w, C g, C* s, size_t) const {
     s[0] = beta1 * s[0] + rest1 * g;
     s[1] = beta2 * s[1] + rest2 * (g * g);
     const C step = lr * s[0] / (Root(s[1]) + epsilon);

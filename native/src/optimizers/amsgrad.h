@@ -1,6 +1,6 @@
 #pragma once
 
-#include "../step_driver.h"
+#include "../element.h"
 
 // See src/core/optimizers/amsgrad.ts.
 namespace tensorkv::TENSORKV_LEVEL {
@@ -10,14 +10,14 @@ template <typename C>
 struct Amsgrad {
   static constexpr size_t kSlots = 3;
   C lr, beta1, rest1, beta2, rest2, epsilon;
-  explicit Amsgrad(const double* h)
+  TENSORKV_EACH explicit Amsgrad(const double* h)
       : lr(At<C>(h, 0)),
         beta1(At<C>(h, 1)),
         rest1(At<C>(h, 2)),
         beta2(At<C>(h, 3)),
         rest2(At<C>(h, 4)),
         epsilon(At<C>(h, 5)) {}
-  C operator()(C w, C g, C* s, size_t) const {
+  TENSORKV_EACH C operator()(C w, C g, C* s, size_t) const {
     s[0] = beta1 * s[0] + rest1 * g;
     s[1] = beta2 * s[1] + rest2 * (g * g);
     s[2] = s[1] <= s[2] ? s[2] : s[1];

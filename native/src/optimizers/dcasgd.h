@@ -1,6 +1,6 @@
 #pragma once
 
-#include "../step_driver.h"
+#include "../element.h"
 
 // See src/core/optimizers/dcasgd.ts.
 namespace tensorkv::TENSORKV_LEVEL {
@@ -10,8 +10,9 @@ template <typename C>
 struct Dcasgd {
   static constexpr size_t kSlots = 2;
   C lr, momentum, lambda;
-  explicit Dcasgd(const double* h) : lr(At<C>(h, 0)), momentum(At<C>(h, 1)), lambda(At<C>(h, 2)) {}
-  C operator()(C w, C g, C* s, size_t) const {
+  TENSORKV_EACH explicit Dcasgd(const double* h)
+      : lr(At<C>(h, 0)), momentum(At<C>(h, 1)), lambda(At<C>(h, 2)) {}
+  TENSORKV_EACH C operator()(C w, C g, C* s, size_t) const {
     const C moved = (g * g) * (w - s[1]);
     const C d = g + lambda * moved;
     s[0] = momentum * s[0] - lr * d;

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "../step_driver.h"
+#include "../element.h"
 
 // See src/core/optimizers/ftml.ts.
 namespace tensorkv::TENSORKV_LEVEL {
@@ -10,7 +10,7 @@ template <typename C>
 struct Ftml {
   static constexpr size_t kSlots = 3;
   C scale, correction, beta1, rest1, beta2, rest2, epsilon;
-  explicit Ftml(const double* h)
+  TENSORKV_EACH explicit Ftml(const double* h)
       : scale(At<C>(h, 0)),
         correction(At<C>(h, 1)),
         beta1(At<C>(h, 2)),
@@ -18,7 +18,7 @@ struct Ftml {
         beta2(At<C>(h, 4)),
         rest2(At<C>(h, 5)),
         epsilon(At<C>(h, 6)) {}
-  C operator()(C w, C g, C* s, size_t) const {
+  TENSORKV_EACH C operator()(C w, C g, C* s, size_t) const {
     s[1] = beta2 * s[1] + rest2 * (g * g);
     const C before = beta1 * s[0];
     s[0] = scale * (Root(s[1] * correction) + epsilon);

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "../step_driver.h"
+#include "../element.h"
 
 // See src/core/optimizers/ftrl.ts.
 namespace tensorkv::TENSORKV_LEVEL {
@@ -10,9 +10,9 @@ template <typename C>
 struct Ftrl {
   static constexpr size_t kSlots = 2;
   C inverse, lambda1, beta, wd;
-  explicit Ftrl(const double* h)
+  TENSORKV_EACH explicit Ftrl(const double* h)
       : inverse(At<C>(h, 0)), lambda1(At<C>(h, 1)), beta(At<C>(h, 2)), wd(At<C>(h, 3)) {}
-  C operator()(C w, C g, C* s, size_t) const {
+  TENSORKV_EACH C operator()(C w, C g, C* s, size_t) const {
     const C before = Root(s[1]);
     s[1] = s[1] + g * g;
     const C root = Root(s[1]);

@@ -11,7 +11,7 @@ struct Lars {
   static constexpr bool kKeepsGradient = true;
   C lr, momentum, wd;
   double decay, eta, epsilon, w_squares = 0, g_squares = 0;
-  explicit Lars(const double* h)
+  TENSORKV_EACH explicit Lars(const double* h)
       : lr(At<C>(h, 0)),
         momentum(At<C>(h, 1)),
         wd(At<C>(h, 2)),
@@ -20,6 +20,18 @@ struct Lars {
         epsilon(h[4]) {}
   size_t Room(size_t) const { return 0; }
 
+  TENSORKV_EACH C Rate(double w_squared, double g_squared) const {
+    const double weights = Root(w_squared), gradients = Root(g_squared);
+    const bool trusted = weights > 0 && gradients > 0;
+    const double ratio = trusted ? eta * weights / (gradients + decay * weights + epsilon) : 1;
+    return static_cast<C>(static_cast<double>(lr) * ratio);
+  }
+  TENSORKV_EACH C Next(C rate, C w, C g, C& m) const {
+    const C step = rate * (g + wd * w);
+    m = momentum * m - step;
+    return w + m;
+  }
+
   void First(const C* w, const C* g, C* const*, size_t, size_t length) {
     w_squares += SquaresOfBlock(w, length);
     g_squares += SquaresOfBlock(g, length);
@@ -27,17 +39,10 @@ struct Lars {
 
   void Finish(C* w, C* g, C* const* slots, C*, size_t length) {
     const Lars h = *this;
-    const double weights = Root(w_squares), gradients = Root(g_squares);
-    const bool trusted = weights > 0 && gradients > 0;
-    const double ratio = trusted ? eta * weights / (gradients + decay * weights + epsilon) : 1;
-    const C rate = static_cast<C>(static_cast<double>(lr) * ratio);
+    const C rate = Rate(w_squares, g_squares);
     C* const m = slots[0];
     TENSORKV_INDEPENDENT
-    for (size_t i = 0; i < length; ++i) {
-      const C step = rate * (g[i] + h.wd * w[i]);
-      m[i] = h.momentum * m[i] - step;
-      w[i] = w[i] + m[i];
-    }
+    for (size_t i = 0; i < length; ++i) w[i] = h.Next(rate, w[i], g[i], m[i]);
   }
 };
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "../step_driver.h"
+#include "muon_constants.h"
 
 // See src/core/optimizers/muon.ts.
 namespace tensorkv::TENSORKV_LEVEL {
@@ -38,7 +39,7 @@ Matrix<C> Transpose(const Matrix<C>& a, C* out) {
 // x = a x + (b s + c s^2) x with s = x x^T, in place.
 template <typename C>
 void Orthogonalise(const Matrix<C>& x, C* room) {
-  const C a = static_cast<C>(3.4445), b = static_cast<C>(-4.775), c = static_cast<C>(2.0315);
+  const C a = static_cast<C>(kMuonA), b = static_cast<C>(kMuonB), c = static_cast<C>(kMuonC);
   const size_t size = x.rows * x.columns, square = x.rows * x.rows;
   const Matrix<C> turned = Transpose(x, room);
   const Matrix<C> next = {room + size, x.rows, x.columns};
@@ -59,7 +60,7 @@ struct Muon {
   bool ahead;
   int iterations;
   size_t rows, columns;
-  explicit Muon(const double* h)
+  TENSORKV_EACH explicit Muon(const double* h)
       : lr(h[0]),
         momentum(At<C>(h, 1)),
         decay(At<C>(h, 4)),
@@ -73,12 +74,22 @@ struct Muon {
     return 3 * length + 2 * side * side;
   }
 
+  TENSORKV_EACH C Move(C g, C& m) const {
+    m = momentum * m + g;
+    return ahead ? g + momentum * m : m;
+  }
+  TENSORKV_EACH static C Scale(double squares) {
+    return static_cast<C>(1 / (Root(squares) + 1e-7));
+  }
+  TENSORKV_EACH C Rate() const {
+    const double shape = static_cast<double>(rows) / static_cast<double>(columns);
+    return static_cast<C>(lr * (rows <= columns ? 1 : Root(shape)));
+  }
+  TENSORKV_EACH C Next(C rate, C w, C u) const { return w - (rate * u + decay * w); }
+
   void First(const C*, C* g, C* const* slots, size_t begin, size_t length) {
     C* const m = slots[0] + begin;
-    for (size_t i = 0; i < length; ++i) {
-      m[i] = momentum * m[i] + g[i];
-      g[i] = ahead ? g[i] + momentum * m[i] : m[i];
-    }
+    for (size_t i = 0; i < length; ++i) g[i] = Move(g[i], m[i]);
   }
 
   void Finish(C* w, C* g, C* const*, C* room, size_t length) {
@@ -86,13 +97,12 @@ struct Muon {
     // The squares are the smaller when rows are no more than columns.
     const bool flat = rows <= columns;
     const Matrix<C> x = flat ? direction : Transpose(direction, room);
-    const C scale = static_cast<C>(1 / (Root(Squares(x.data, length)) + 1e-7));
+    const C scale = Scale(Squares(x.data, length));
     for (size_t i = 0; i < length; ++i) x.data[i] = x.data[i] * scale;
     for (int k = 0; k < iterations; ++k) Orthogonalise(x, room + length);
     const C* const u = flat ? x.data : Transpose(x, g).data;
-    const double longer = flat ? 1 : Root(static_cast<double>(rows) / static_cast<double>(columns));
-    const C rate = static_cast<C>(lr * longer);
-    for (size_t i = 0; i < length; ++i) w[i] = w[i] - (rate * u[i] + decay * w[i]);
+    const C rate = Rate();
+    for (size_t i = 0; i < length; ++i) w[i] = Next(rate, w[i], u[i]);
   }
 };
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "../step_driver.h"
+#include "../element.h"
 
 // See src/core/optimizers/nag.ts.
 namespace tensorkv::TENSORKV_LEVEL {
@@ -10,8 +10,8 @@ template <typename C>
 struct Nag {
   static constexpr size_t kSlots = 1;
   C lr, momentum;
-  explicit Nag(const double* h) : lr(At<C>(h, 0)), momentum(At<C>(h, 1)) {}
-  C operator()(C w, C g, C* s, size_t) const {
+  TENSORKV_EACH explicit Nag(const double* h) : lr(At<C>(h, 0)), momentum(At<C>(h, 1)) {}
+  TENSORKV_EACH C operator()(C w, C g, C* s, size_t) const {
     const C step = lr * g;
     s[0] = momentum * s[0] - step;
     return w + (momentum * s[0] - step);

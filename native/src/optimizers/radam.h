@@ -1,6 +1,6 @@
 #pragma once
 
-#include "../step_driver.h"
+#include "../element.h"
 
 // See src/core/optimizers/radam.ts.
 namespace tensorkv::TENSORKV_LEVEL {
@@ -10,7 +10,7 @@ template <typename C>
 struct Radam {
   static constexpr size_t kSlots = 2;
   C lr, beta1, rest1, beta2, rest2, epsilon, adapt, plain;
-  explicit Radam(const double* h)
+  TENSORKV_EACH explicit Radam(const double* h)
       : lr(At<C>(h, 0)),
         beta1(At<C>(h, 1)),
         rest1(At<C>(h, 2)),
@@ -19,7 +19,7 @@ struct Radam {
         epsilon(At<C>(h, 5)),
         adapt(At<C>(h, 6)),
         plain(At<C>(h, 7)) {}
-  C operator()(C w, C g, C* s, size_t) const {
+  TENSORKV_EACH C operator()(C w, C g, C* s, size_t) const {
     s[0] = beta1 * s[0] + rest1 * g;
     s[1] = beta2 * s[1] + rest2 * (g * g);
     const C divisor = adapt * (Root(s[1]) + epsilon) + plain;

@@ -1,13 +1,13 @@
 #pragma once
 
-#include "../step_driver.h"
+#include "../element.h"
 
 // See src/core/optimizers/rmsprop.ts.
 namespace tensorkv::TENSORKV_LEVEL {
 namespace {
 
 template <typename C>
-inline C Limited(C x, C limit) {
+TENSORKV_EACH inline C Limited(C x, C limit) {
   return x < -limit ? -limit : x > limit ? limit : x;
 }
 
@@ -15,13 +15,13 @@ template <typename C>
 struct Rmsprop {
   static constexpr size_t kSlots = 1;
   C lr, rho, rest, epsilon, limit;
-  explicit Rmsprop(const double* h)
+  TENSORKV_EACH explicit Rmsprop(const double* h)
       : lr(At<C>(h, 0)),
         rho(At<C>(h, 1)),
         rest(At<C>(h, 2)),
         epsilon(At<C>(h, 3)),
         limit(At<C>(h, 4)) {}
-  C operator()(C w, C g, C* s, size_t) const {
+  TENSORKV_EACH C operator()(C w, C g, C* s, size_t) const {
     s[0] = rho * s[0] + rest * (g * g);
     return Limited(w - lr * g / (Root(s[0]) + epsilon), limit);
   }
@@ -31,14 +31,14 @@ template <typename C>
 struct RmspropCentered {
   static constexpr size_t kSlots = 3;
   C lr, rho, rest, epsilon, limit, momentum;
-  explicit RmspropCentered(const double* h)
+  TENSORKV_EACH explicit RmspropCentered(const double* h)
       : lr(At<C>(h, 0)),
         rho(At<C>(h, 1)),
         rest(At<C>(h, 2)),
         epsilon(At<C>(h, 3)),
         limit(At<C>(h, 4)),
         momentum(At<C>(h, 5)) {}
-  C operator()(C w, C g, C* s, size_t) const {
+  TENSORKV_EACH C operator()(C w, C g, C* s, size_t) const {
     s[0] = rho * s[0] + rest * (g * g);
     s[1] = rho * s[1] + rest * g;
     const C spread = s[0] - s[1] * s[1] + epsilon;

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "../step_driver.h"
+#include "../element.h"
 
 // See src/core/optimizers/schedulefreeadamw.ts.
 namespace tensorkv::TENSORKV_LEVEL {
@@ -10,7 +10,7 @@ template <typename C>
 struct ScheduleFreeAdamw {
   static constexpr size_t kSlots = 3;
   C lr, ahead, behind, beta2, rest2, epsilon, decay, share, kept;
-  explicit ScheduleFreeAdamw(const double* h)
+  TENSORKV_EACH explicit ScheduleFreeAdamw(const double* h)
       : lr(At<C>(h, 0)),
         ahead(At<C>(h, 1)),
         behind(At<C>(h, 2)),
@@ -20,7 +20,7 @@ struct ScheduleFreeAdamw {
         decay(At<C>(h, 6)),
         share(At<C>(h, 7)),
         kept(At<C>(h, 8)) {}
-  C operator()(C w, C g, C* s, size_t) const {
+  TENSORKV_EACH C operator()(C w, C g, C* s, size_t) const {
     s[0] = beta2 * s[0] + rest2 * (g * g);
     const C step = lr * g / (Root(s[0]) + epsilon);
     s[1] = s[1] - (step + decay * w);

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "../step_driver.h"
+#include "../element.h"
 
 // See src/core/optimizers/sgd.ts.
 namespace tensorkv::TENSORKV_LEVEL {
@@ -10,16 +10,16 @@ template <typename C>
 struct Sgd {
   static constexpr size_t kSlots = 0;
   C lr;
-  explicit Sgd(const double* h) : lr(At<C>(h, 0)) {}
-  C operator()(C w, C g, C*, size_t) const { return w - lr * g; }
+  TENSORKV_EACH explicit Sgd(const double* h) : lr(At<C>(h, 0)) {}
+  TENSORKV_EACH C operator()(C w, C g, C*, size_t) const { return w - lr * g; }
 };
 
 template <typename C>
 struct SgdMomentum {
   static constexpr size_t kSlots = 1;
   C lr, momentum;
-  explicit SgdMomentum(const double* h) : lr(At<C>(h, 0)), momentum(At<C>(h, 1)) {}
-  C operator()(C w, C g, C* s, size_t) const {
+  TENSORKV_EACH explicit SgdMomentum(const double* h) : lr(At<C>(h, 0)), momentum(At<C>(h, 1)) {}
+  TENSORKV_EACH C operator()(C w, C g, C* s, size_t) const {
     s[0] = momentum * s[0] - lr * g;
     return w + s[0];
   }

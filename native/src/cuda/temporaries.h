@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstddef>
+
+#include "operations.h"
+
+namespace tensorkv::cuda {
+
+// What an operation needs for itself while it runs: offsets, SIZE_MAX for what it does not need.
+struct Temporaries {
+  static constexpr size_t kNone = SIZE_MAX;
+  size_t gradient = kNone, second = kNone;  // as long as the tensor, as what is computed
+  size_t weights = kNone;                   // a half type's, where no master has them
+  size_t squares[2] = {kNone, kNone};       // of Muon
+  size_t partials = kNone;                  // doubles, a number of them a tile
+  size_t sums = kNone;                      // doubles
+  size_t bytes = 0;                         // of all
+};
+
+Temporaries TemporariesOf(const Operation& operation);
+inline size_t TemporaryBytes(const Operation& operation) {
+  const bool needs = operation.code == Code::kSquares || operation.code == Code::kStep;
+  return needs ? TemporariesOf(operation).bytes : 0;
+}
+
+// Tiles of a tensor: what norms are made of.
+constexpr size_t kTileLength = 512;
+constexpr size_t TilesOf(size_t length) { return (length + kTileLength - 1) / kTileLength; }
+
+constexpr size_t kDtypeBytes[kDtypeCount] = {4, 8, 2, 2, 1, 1, 4, 8};
+constexpr size_t BytesOf(Dtype dtype) { return kDtypeBytes[static_cast<size_t>(dtype)]; }
+constexpr bool IsHalf(Dtype dtype) { return dtype == Dtype::kFloat16 || dtype == Dtype::kBfloat16; }
+// What a dtype is computed in.
+constexpr Dtype ComputedIn(Dtype dtype) { return IsHalf(dtype) ? Dtype::kFloat32 : dtype; }
+
+}  // namespace tensorkv::cuda

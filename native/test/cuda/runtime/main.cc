@@ -1,0 +1,38 @@
+// The runtime of CUDA devices on the stand-in driver, threads standing for environments:
+//
+//   tensorkv_cuda_runtime_tests          all
+//   tensorkv_cuda_runtime_tests calls ends  some parts
+//
+// TENSORKV_SEED replays the random programs; TENSORKV_CUDA_DRIVER names the stand-in.
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <random>
+#include <set>
+#include <string>
+#include <thread>
+
+#include "support.h"
+#include "watchdog.h"
+
+int main(int count, char** arguments) {
+  using namespace tensorkv::test;
+  Watchdog::Begin();
+  const std::set<std::string> parts(arguments + 1, arguments + count);
+  const char* const given = std::getenv("TENSORKV_SEED");
+  const uint64_t seed =
+      given == nullptr ? std::random_device()() : std::strtoull(given, nullptr, 10);
+  std::printf("TENSORKV_SEED=%llu\n", static_cast<unsigned long long>(seed));
+  std::fflush(stdout);
+  const std::string reason = tensorkv::cuda::MissingReason();
+  if (!reason.empty()) std::fprintf(stderr, "%s\n", reason.c_str());
+  CHECK(reason.empty());
+  const auto runs = [&parts](const char* name) { return parts.empty() || parts.contains(name); };
+  if (runs("calls")) TestCalls();
+  if (runs("decoding")) TestDecoding();
+  if (runs("programs")) TestPrograms(seed);
+  if (runs("ends")) TestEnds();
+  if (runs("faults")) TestFaults();  // The last: it loses devices.
+  std::printf("cuda runtime ok\n");
+  return 0;
+}
