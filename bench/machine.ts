@@ -6,6 +6,9 @@ export interface Machine {
   readonly cpu: string;
   readonly cores: number;
   readonly node: string;
+  /** The GPU and its driver, where the bench is about one. */
+  readonly gpu?: string;
+  readonly driver?: number;
 }
 
 /** The machine that this process runs on. */
