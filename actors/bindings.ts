@@ -1,11 +1,13 @@
 import {
   isRowSparse,
+  type FromCoordinator,
   type Request,
   type ToCoordinator,
   type WireGroup,
   type WireTensor,
 } from '../src/core/protocol.js';
-import type { TensorHandle } from '../src/core/tensor.js';
+import { adopted, DeviceArray } from '../src/core/device-array.js';
+import { arrayOf, type TensorHandle } from '../src/core/tensor.js';
 
 /**
  * Cloning a view of shared memory costs microseconds, so a tensor crosses a port once: its first use
@@ -29,8 +31,11 @@ interface Binding {
 export type BoundMessage =
   | { readonly type: 'message'; readonly message: ToCoordinator; readonly groups: BoundGroups }
   | { readonly type: 'bind'; readonly bindings: readonly Binding[] }
-  | { readonly type: 'unbind'; readonly numbers: readonly number[] };
+  | { readonly type: 'unbind'; readonly numbers: readonly number[] }
+  /** The device holds the fresh tensors that came with this answer. */
+  | { readonly type: 'taken'; readonly id: number };
 
+type Done = FromCoordinator & { readonly type: 'done' };
 type BoundGroups = Readonly<Partial<Record<GroupField, readonly BoundGroup[]>>>;
 type GroupField = 'values' | 'push' | 'pull';
 
@@ -110,14 +115,23 @@ export class Binder {
 /** The coordinator's side of one device: the tensors behind its numbers. */
 export class BindingTable {
   readonly #tensors = new Map<number, WireTensor>();
+  /** Answers whose fresh tensors are on CUDA devices, until the device holds them. */
+  readonly #underway = new Map<number, readonly WireTensor[]>();
+
+  /** An answer is about to be posted: what it brings lives until it has arrived. */
+  keep(message: FromCoordinator): void {
+    const fresh = message.type === 'done' ? message.fresh : undefined;
+    if (fresh?.some(isOnCuda)) this.#underway.set((message as Done).id, fresh);
+  }
 
   /** The messages of a batch as the device made them. */
   decode(batch: readonly BoundMessage[]): ToCoordinator[] {
     const messages: ToCoordinator[] = [];
     for (const item of batch) {
       if (item.type === 'message') messages.push(this.#decodeOne(item.message, item.groups));
-      else if (item.type === 'unbind') for (const each of item.numbers) this.#tensors.delete(each);
-      else for (const { number, tensor } of item.bindings) this.#tensors.set(number, tensor);
+      else if (item.type === 'taken') this.#taken(item.id);
+      else if (item.type === 'unbind') for (const each of item.numbers) this.#unbind(each);
+      else for (const each of item.bindings) this.#tensors.set(each.number, received(each.tensor));
     }
     return messages;
   }
@@ -125,6 +139,17 @@ export class BindingTable {
   /** The tensor behind a number; undefined where the news of it has not come. */
   find(number: number): WireTensor | undefined {
     return this.#tensors.get(number);
+  }
+
+  // The collector would take its time, and to it memory of a device weighs nothing.
+  #unbind(number: number): void {
+    letGo(this.#tensors.get(number));
+    this.#tensors.delete(number);
+  }
+
+  #taken(id: number): void {
+    this.#underway.get(id)?.forEach(letGo);
+    this.#underway.delete(id);
   }
 
   #decodeOne(message: ToCoordinator, groups: BoundGroups): ToCoordinator {
@@ -145,6 +170,27 @@ function plain(tensor: WireTensor): WireTensor {
   return { shape: tensor.shape, indices: tensor.indices, rows: plainDense(tensor.rows) };
 }
 
-function plainDense({ shape, dtype, device, data }: TensorHandle): TensorHandle {
-  return { shape, dtype, device, data };
+function plainDense(tensor: TensorHandle): TensorHandle {
+  const { shape, dtype, device } = tensor;
+  return { shape, dtype, device, data: arrayOf(tensor) };
+}
+
+/** Ends this thread's hold on elements on a CUDA device that it needs no more. */
+function letGo(tensor: WireTensor | undefined): void {
+  if (tensor === undefined) return;
+  const { data } = isRowSparse(tensor) ? tensor.rows : tensor;
+  if (data instanceof DeviceArray) data.free();
+}
+
+/** Whether the elements of a tensor are on a CUDA device. */
+export function isOnCuda(tensor: WireTensor): boolean {
+  return (isRowSparse(tensor) ? tensor.rows : tensor).device.type === 'cuda';
+}
+
+/** A tensor that has come through a port. Its elements on a CUDA device are held by this thread now. */
+export function received<Wire extends WireTensor>(tensor: Wire): Wire {
+  if (!isOnCuda(tensor)) return tensor;
+  const dense = isRowSparse(tensor) ? tensor.rows : (tensor as TensorHandle);
+  const held = { ...dense, data: adopted(dense.data) };
+  return (isRowSparse(tensor) ? { ...tensor, rows: held } : held) as Wire;
 }

@@ -1,4 +1,4 @@
-import type { TensorData } from '../src/core/dtypes.js';
+import type { Elements } from '../src/core/device-array.js';
 import type { CommonOptions } from '../src/core/optimizers/optimizer.js';
 import type { Kernels } from '../native/kernels.js';
 import type { Entry } from './entry.js';
@@ -7,7 +7,7 @@ import type { Rule } from './rule.js';
 /** The round of one key: its values in order. */
 export interface RoundInputs {
   readonly entry: Entry;
-  readonly inputs: readonly TensorData[];
+  readonly inputs: readonly Elements[];
 }
 
 /** Whether the keys of a call have to be updated together under `rule`. */

@@ -1,4 +1,6 @@
-import { computeDtype, type DType, type TensorData } from '../src/core/dtypes.js';
+import type { Elements } from '../src/core/device-array.js';
+import { computeDtype, type DType } from '../src/core/dtypes.js';
+import { onHost } from '../src/core/elements.js';
 import { compressionSpec, type CompressionSpec } from '../src/core/compression.js';
 import { KVStoreError, show, showKey } from '../src/core/errors.js';
 import { assertKey, type Key } from '../src/core/keys.js';
@@ -122,13 +124,21 @@ function indicesOf({ key, rows }: Entry): StoredTensor[] {
 }
 
 /** Slots that an update has used; the others are still to be made. */
-function usedSlots({ slots, newSlots }: Entry): (readonly [string, TensorData])[] {
+function usedSlots({ slots, newSlots }: Entry): (readonly [string, Elements])[] {
   return [...slots].filter(([name]) => !newSlots.has(name));
 }
 
-/** The first elements of `data`, as many as `shape` has. */
-function tensorOf(name: string, dtype: DType, shape: Shape, data: TensorData): StoredTensor {
-  return { name, dtype, shape, bytes: byteView(data.subarray(0, sizeOf(shape))) };
+/** The first elements of `data`, as many as `shape` has; those of a device are read when it is their turn. */
+function tensorOf(name: string, dtype: DType, shape: Shape, data: Elements): StoredTensor {
+  const held = data.subarray(0, sizeOf(shape));
+  return {
+    name,
+    dtype,
+    shape,
+    get bytes() {
+      return byteView(onHost(held));
+    },
+  };
 }
 
 /** What `checkpoint` holds. Throws `bad_checkpoint` where metadata and tensors do not fit. */

@@ -1,5 +1,5 @@
 import type { CompressionSpec } from '../src/core/compression.js';
-import type { TensorData } from '../src/core/dtypes.js';
+import type { DeviceArray, Elements } from '../src/core/device-array.js';
 import { KVStoreError, showKey } from '../src/core/errors.js';
 import type { CompressionMode } from '../src/core/types.js';
 import type { Kernels } from '../native/kernels.js';
@@ -49,7 +49,7 @@ export class Compression {
   }
 
   /** Takes over what a checkpoint says is left of the gradients of `entry`. */
-  restore(entry: Entry, residuals: ReadonlyMap<string, TensorData>): void {
+  restore(entry: Entry, residuals: ReadonlyMap<string, Elements>): void {
     this.#forget(entry, this.#settings);
     for (const [source, residual] of residuals) entry.residuals.set(source, residual);
   }
@@ -102,16 +102,18 @@ export class Compression {
   }
 }
 
+type Floats = Float32Array | DeviceArray;
+
 /** One round of one key on its way through a codec. */
 class CompressedRound implements RoundValues {
-  readonly inputs: TensorData[] = [];
+  readonly inputs: Elements[] = [];
   readonly #kernels: Kernels;
   readonly #workspace: Workspace;
   readonly #entry: Entry;
   /** What will be left once the round is applied. */
   readonly #left: Residuals = new Map();
   /** Buffers of the round alone. */
-  readonly #borrowed: TensorData[] = [];
+  readonly #borrowed: Elements[] = [];
 
   constructor(kernels: Kernels, workspace: Workspace, entry: Entry) {
     this.#kernels = kernels;
@@ -119,20 +121,20 @@ class CompressedRound implements RoundValues {
     this.#entry = entry;
   }
 
-  addPlain(values: readonly TensorData[]): void {
+  addPlain(values: readonly Elements[]): void {
     this.inputs.push(...values);
   }
 
   /** The sum of `values` in a buffer of the round. */
-  sum(values: readonly TensorData[]): TensorData {
+  sum(values: readonly Elements[]): Elements {
     if (values.length === 1) return values[0]!;
     const sum = this.#borrow('the sum of a worker');
-    this.#kernels.reduceSum(values, sum);
+    this.#kernels.reduceSum(values, sum, 'float32');
     return sum;
   }
 
   /** Adds a value of `source` as its codes give it. */
-  add(spec: CompressionSpec, source: string, value: TensorData): void {
+  add(spec: CompressionSpec, source: string, value: Elements): void {
     const out = this.#borrow('compressed gradients');
     let left = this.#left.get(source);
     const residual = left ?? this.#entry.residuals.get(source);
@@ -140,9 +142,9 @@ class CompressedRound implements RoundValues {
       left = this.#workspace.take(this.#purpose('what compression leaves out'));
       this.#left.set(source, left);
     }
-    if (residual === undefined) (left as Float32Array).fill(0);
-    const inputs = [value, residual ?? left] as [Float32Array, Float32Array];
-    this.#kernels.quantize(spec, inputs, left as Float32Array, out as Float32Array);
+    if (residual === undefined) this.#kernels.clear(left);
+    const inputs = [value, residual ?? left] as [Floats, Floats];
+    this.#kernels.quantize(spec, inputs, left as Floats, out as Floats);
     this.inputs.push(out);
   }
 
@@ -157,19 +159,20 @@ class CompressedRound implements RoundValues {
     this.#borrowed.length = 0;
   }
 
-  #borrow(what: string): TensorData {
+  #borrow(what: string): Elements {
     const data = this.#workspace.take(this.#purpose(what));
     this.#borrowed.push(data);
     return data;
   }
 
-  #give(data: TensorData): void {
-    this.#workspace.give({ dtype: 'float32', length: data.length }, data);
+  #give(data: Elements): void {
+    const place = this.#entry.like.device;
+    this.#workspace.give({ dtype: 'float32', length: data.length, place }, data);
   }
 
   #purpose(what: string): Purpose {
-    const { key, stored } = this.#entry;
+    const { key, stored, like } = this.#entry;
     const name = `${what} of ${showKey(key)}`;
-    return { dtype: 'float32', length: stored.length, what: name, key };
+    return { dtype: 'float32', length: stored.length, place: like.device, what: name, key };
   }
 }

@@ -7,6 +7,7 @@ import {
   type EngineDevice,
 } from '../native/engine.js';
 import { kernels } from '../native/kernels.js';
+import { sweepDevices } from '../src/core/device-array.js';
 import { statusCounter, statusWord } from '../src/core/layout.js';
 import { type CoordinatorOptions, type FromCoordinator, type Rank } from '../src/core/protocol.js';
 import type { BoundMessage } from './bindings.js';
@@ -101,7 +102,10 @@ export function hostCoordinator(
     kernels,
     engine,
     tensorOf: (rank, number) => devices.tensorOf(rank, number),
-    send: (to, message) => outboxes.add(to, message),
+    send: (to, message) => {
+      devices.keep(to, message);
+      outboxes.add(to, message);
+    },
     loadModule: (kind, url, loaded) => void loadModule(kind, url, loaded).then(() => settle()),
     files: checkpointFiles,
     pulseOf: (rank) => pulses.get(rank)?.lastMs,
@@ -157,6 +161,7 @@ function listen({ rank, port, ports, devices, coordinator, settle }: Connection)
     coordinator.receive(rank, []);
     settle();
     if (ports.get(rank) === undefined) devices.delete(rank);
+    setImmediate(sweepDevices).unref(); // The tensors of that device.
   });
   port.on('message', (batch: readonly BoundMessage[]) => {
     if (ports.get(rank) !== port) {

@@ -8,6 +8,7 @@ import { Collective } from './collective.js';
 import { Configuring, isSetting } from './configuring.js';
 import type { CoordinatorHost } from './coordinator-needs.js';
 import { Deadlines } from './deadlines.js';
+import { DeviceWork } from './device-work.js';
 import { EngineLease } from './engine-lease.js';
 import type { Entry, EntryTicket } from './entry.js';
 import { Inits, type InitsContext } from './inits.js';
@@ -67,13 +68,14 @@ export class Coordinator implements Actor<ToCoordinator> {
       hold: (ticket) => this.#collective.hold(ticket),
       resume: (ticket, failure, goOn) => this.#resume(ticket, failure, goOn),
     });
-    this.#keys = new KeyTable(this.#budget, host.kernels.findRows);
+    this.#keys = new KeyTable(this.#budget, host.kernels, options.onDevices);
     this.#closing = new Closing(this.#members, options.consistency, options.staleness ?? 0);
     this.#rounds = new Rounds({
       members: this.#members,
       closing: this.#closing,
       updates: this.#updates,
       pulls: new Pulls(host.kernels, this.#updates, this.#pins),
+      work: new DeviceWork(host.kernels),
       send: host.send.bind(host),
       settle: (ticket) => this.#answer(ticket, ticket.failure),
       applied: () => this.#status.addUpdate(),
@@ -215,7 +217,7 @@ export class Coordinator implements Actor<ToCoordinator> {
 
   /** Takes back what `rank` still waits for, and lets it go. */
   #leave(rank: Rank, { id }: Request): void {
-    this.#rounds.resume(); // What it sent before is not taken back.
+    this.#rounds.finish(); // What it sent before is not taken back.
     const error = new KVStoreError('closed', `rank ${rank} closed its store first`, { rank });
     this.#collective.departed(rank); // What it sent after a call that waits never starts.
     for (const ticket of this.#open.of(rank)) this.#fail(ticket, error);
@@ -311,7 +313,7 @@ export class Coordinator implements Actor<ToCoordinator> {
 
   #goOn(): void {
     if (this.#isReceiving) return; // The store is not leased before the whole batch is known.
-    do this.#rounds.resume();
+    do this.#rounds.finish();
     while (this.#runStateCalls());
     const trimmed = this.#updates.trim();
     this.#lease?.touch(trimmed);

@@ -1,4 +1,6 @@
-import { computeDtype, type DType, type TensorData } from '../src/core/dtypes.js';
+import type { DeviceArray, Elements } from '../src/core/device-array.js';
+import { computeDtype, type DType } from '../src/core/dtypes.js';
+import { copyElements, onHost } from '../src/core/elements.js';
 import { showKey } from '../src/core/errors.js';
 import type { CustomStep, CustomUpdate } from '../src/core/optimizers/custom.js';
 import type { FloatData } from '../src/core/optimizers/kernel.js';
@@ -10,12 +12,14 @@ import type { Entry } from './entry.js';
 import { runWithin } from './time-limit.js';
 import type { Workspace } from './workspace.js';
 
+type Floats = FloatData | DeviceArray;
+
 /** The buffers and numbers of one update by a custom optimizer. */
 export interface CustomArguments {
-  readonly inputs: readonly TensorData[];
-  readonly master: FloatData | undefined;
-  readonly average: FloatData | undefined;
-  readonly slots: Readonly<Record<string, FloatData>>;
+  readonly inputs: readonly Elements[];
+  readonly master: Floats | undefined;
+  readonly average: Floats | undefined;
+  readonly slots: Readonly<Record<string, Floats>>;
   readonly options: CommonOptions;
   /** What gradients are multiplied by, beside `rescaleGrad`. */
   readonly factor: number;
@@ -42,9 +46,9 @@ export class CustomUpdates {
     const { key, like } = entry;
     const compute = computeDtype(like.dtype);
     const stored = entry.heldPart(entry.stored);
-    const made: TensorData[] = [];
-    const room = (what: string): TensorData => {
-      const purpose = { dtype: compute, length: stored.length, key };
+    const made: Elements[] = [];
+    const room = (what: string): Elements => {
+      const purpose = { dtype: compute, length: stored.length, place: like.device, key };
       const buffer = this.#workspace.reserve({ ...purpose, what: `${what} of ${showKey(key)}` });
       made.push(buffer);
       return buffer;
@@ -57,7 +61,7 @@ export class CustomUpdates {
       }
       this.#update(entry, update, { gradient, weight }, args);
       if (compute !== like.dtype) this.#kernels.cast(weight, stored, compute, like.dtype);
-      if (args.average) moveAverage(args.average, weight as FloatData, args.options.ema!);
+      if (args.average) moveAverage(args.average, weight, args.options.ema!);
     } finally {
       for (const buffer of made) this.#workspace.release(buffer);
     }
@@ -67,8 +71,8 @@ export class CustomUpdates {
   #gradient(
     dtype: DType,
     { inputs, options, factor }: CustomArguments,
-    room: (what: string) => TensorData,
-  ): TensorData {
+    room: (what: string) => Elements,
+  ): Elements {
     const sum = room('the gradient');
     const compute = computeDtype(dtype);
     const wide = inputs.map((input) => {
@@ -80,20 +84,21 @@ export class CustomUpdates {
     this.#kernels.reduceSum(wide, sum, compute);
     const scale = options.rescaleGrad * factor;
     const clip = options.clipGradient ?? Infinity;
-    const g = sum as FloatData;
-    if (scale === 1 && clip === Infinity) return g;
+    if (scale === 1 && clip === Infinity) return sum;
+    const g = onHost(sum) as FloatData;
     for (let i = 0; i < g.length; i++) g[i] = Math.max(-clip, Math.min(clip, g[i]! * scale));
-    return g;
+    if (g !== sum) copyElements(g, sum);
+    return sum;
   }
 
   #update(
     { key, like, heldShape: shape }: Entry,
     update: CustomUpdate,
-    { gradient, weight }: Readonly<Record<'gradient' | 'weight', TensorData>>,
+    { gradient, weight }: Readonly<Record<'gradient' | 'weight', Elements>>,
     { slots, options, moment }: CustomArguments,
   ): void {
     const dtype = computeDtype(like.dtype);
-    const tensorOn = (data: TensorData): Tensor =>
+    const tensorOn = (data: Elements): Tensor =>
       Tensor.fromHandle({ shape, dtype, device: like.device, data });
     const step: CustomStep = {
       key,
@@ -112,8 +117,8 @@ export class CustomUpdates {
 }
 
 /** `average = share * average + (1 - share) * weight`. */
-function moveAverage(average: FloatData, weight: FloatData, share: number): void {
-  for (let i = 0; i < average.length; i++) {
-    average[i] = share * average[i]! + (1 - share) * weight[i]!;
-  }
+function moveAverage(average: Elements, weight: Elements, share: number): void {
+  const [a, w] = [onHost(average) as FloatData, onHost(weight) as FloatData];
+  for (let i = 0; i < a.length; i++) a[i] = share * a[i]! + (1 - share) * w[i]!;
+  if (a !== average) copyElements(a, average);
 }

@@ -17,9 +17,20 @@ export interface DeviceStart<Program> {
 
 /** What a device thread tells its group. */
 export type FromDevice =
-  | { readonly type: 'report'; readonly data: unknown }
-  | { readonly type: 'finished'; readonly result: unknown }
+  | (Parcel & { readonly type: 'report'; readonly data: unknown })
+  | (Parcel & { readonly type: 'finished'; readonly result: unknown })
   | { readonly type: 'failed'; readonly why: string; readonly thrown: Thrown };
+
+/** What brings tensors on CUDA devices has a number: the device keeps them until it hears of that. */
+interface Parcel {
+  readonly parcel?: number | undefined;
+}
+
+/** What a device is told of a parcel that has been unpacked. */
+export interface ParcelTaken {
+  readonly type: 'tensorkv:taken';
+  readonly parcel: number;
+}
 
 /** What a group tells whoever started it. */
 export type DeviceEvent =
@@ -40,6 +51,8 @@ export interface DeviceGroupOptions<Program> {
   readonly entry: URL;
   readonly program: Program;
   readonly coordinator: CoordinatorOptions;
+  /** Makes of what a device sends what it has sent. */
+  unpack(sent: unknown): unknown;
   /** Under `onDeath: 'restart'`. */
   readonly restarts?: Restarts;
 }
@@ -172,15 +185,19 @@ export class DeviceGroup<Program> {
     thread.worker.on('message', (message: FromDevice | null | undefined) => {
       switch (message?.type) {
         case 'report':
-          return this.events.push({ ...message, rank });
+          return this.events.push({
+            type: 'report',
+            data: this.#take(thread, message, message.data),
+            rank,
+          });
         case 'failed':
           lose({ why: message.why, cause: unpackThrown(message.thrown) });
           break;
         case 'finished':
           if (ended !== undefined) return; // It is lost: it was taken for stalled, and woke.
           ended = Promise.resolve();
-          this.#results[rank] = message.result;
-          this.events.push({ ...message, rank });
+          this.#results[rank] = this.#take(thread, message, message.result);
+          this.events.push({ type: 'finished', result: this.#results[rank], rank });
           break;
         default:
           return; // A program may post messages of its own; they are not for the group.
@@ -195,6 +212,15 @@ export class DeviceGroup<Program> {
     } else {
       await this.#lose(rank, loss);
     }
+  }
+
+  /** What a device has sent; it may forget it now. */
+  #take({ worker }: Thread, { parcel }: Parcel, sent: unknown): unknown {
+    const unpacked = this.#options.unpack(sent);
+    if (parcel !== undefined) {
+      worker.postMessage({ type: 'tensorkv:taken', parcel } satisfies ParcelTaken);
+    }
+    return unpacked;
   }
 
   /** Whether a device that dies now is to be started anew, within the limit. */

@@ -1,5 +1,5 @@
 import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
-import type { Rank, ToCoordinator, WireTensor } from '../src/core/protocol.js';
+import type { FromCoordinator, Rank, ToCoordinator, WireTensor } from '../src/core/protocol.js';
 import { BindingTable, type BoundMessage } from './bindings.js';
 
 interface DeviceTable {
@@ -25,6 +25,11 @@ export class DeviceTables {
   /** The messages of a batch. */
   decode(rank: Rank, batch: readonly BoundMessage[]): ToCoordinator[] {
     return this.#tables.get(rank)!.bindings.decode(batch);
+  }
+
+  /** What `message` brings a device lives until it has arrived there. */
+  keep(rank: Rank, message: FromCoordinator): void {
+    this.#tables.get(rank)?.bindings.keep(message);
   }
 
   /** A device with messages that `tensorOf` has read; they are to be handled next. */

@@ -1,5 +1,6 @@
 import type { EngineDevice } from '../native/engine.js';
 import { headLength, viewWord } from '../native/engine.js';
+import type { TensorData } from '../src/core/dtypes.js';
 import type { Key } from '../src/core/keys.js';
 import { allocate } from '../src/core/memory.js';
 import {
@@ -148,7 +149,9 @@ export class DirectPath implements Direct {
     this.look();
     // The engine may yet show what views on their way were taken in for.
     const forgets = this.#viewing.size === 0;
-    for (const view of views) this.#buffers.learn(view, forgets);
+    for (const view of views) {
+      if (view.tensor.device.type === 'cpu') this.#buffers.learn(view, forgets);
+    }
   }
 
   /** These keys exist from now on. */
@@ -158,7 +161,8 @@ export class DirectPath implements Direct {
 
   /** A tensor has got a number. */
   bound(number: number, tensor: WireTensor): void {
-    if (!isRowSparse(tensor)) this.#device.bind(number, tensor.data, tensor.dtype);
+    if (isRowSparse(tensor) || tensor.device.type !== 'cpu') return;
+    this.#device.bind(number, tensor.data as TensorData, tensor.dtype);
   }
 
   /** The tensors of these numbers are gone. */
@@ -281,7 +285,7 @@ export class DirectPath implements Direct {
     this.#makeRoom(3 * groups.length);
     for (const { key } of groups) {
       const stored = this.#keys.get(key);
-      if (stored === undefined) return false;
+      if (stored?.device.type !== 'cpu') return false;
       this.#words[this.#wordCount++] = stored.number;
       this.#words[this.#wordCount++] = 0;
       this.#words[this.#wordCount++] = viewWord;
@@ -295,6 +299,7 @@ export class DirectPath implements Direct {
     const stored = this.#keys.get(group.key);
     if (group.tensors.length > 0 || stored === undefined) return group;
     const { key, shape, dtype, device } = stored;
+    if (device.type !== 'cpu') return undefined;
     try {
       const out = { shape, dtype, device, data: allocate(dtype, sizeOf(shape)) };
       fresh.push(out);
@@ -306,7 +311,7 @@ export class DirectPath implements Direct {
 
   #encodePart({ key, tensors }: WireGroup, isPush: boolean): boolean {
     const stored = this.#keys.get(key);
-    if (stored === undefined) return false;
+    if (stored?.device.type !== 'cpu') return false;
     this.#makeRoom(tensors.length + 3);
     const words = this.#words;
     let at = this.#wordCount;
@@ -315,6 +320,7 @@ export class DirectPath implements Direct {
     words[at++] = tensors.length;
     for (const tensor of tensors) {
       if (isRowSparse(tensor) || tensor.dtype !== stored.dtype) return false;
+      if (tensor.device.type !== 'cpu') return false;
       if (!sameShape(tensor.shape, stored.shape)) return false;
       words[at++] = this.#bindings.bind(tensor);
     }

@@ -1,4 +1,5 @@
 import type { Access, Engine, OpenOrder, StoredBuffer } from '../native/engine.js';
+import type { Elements } from '../src/core/device-array.js';
 import type { TensorData } from '../src/core/dtypes.js';
 import type { Rank, WireGroup, WireTensor } from '../src/core/protocol.js';
 import type { TensorHandle } from '../src/core/tensor.js';
@@ -49,6 +50,8 @@ export class EngineLease {
   readonly #touched = new Set<Entry>();
   /** What the engine goes by for the updates of a key. */
   readonly #hyperOf = new Map<Entry, KeyHyper>();
+  /** Keys on CUDA devices that the engine has been told of. */
+  readonly #foreign = new WeakSet<Entry>();
   #rule: Rule | undefined;
   #isLeased = false;
 
@@ -125,7 +128,7 @@ export class EngineLease {
   }
 
   /** The buffer of a key that has this number. */
-  #bufferOf({ stored, spare }: Entry, number: number): TensorData {
+  #bufferOf({ stored, spare }: Entry, number: number): Elements {
     const isStored = this.#context.pins.numberOf(stored) === number;
     return isStored || spare === undefined ? stored : spare;
   }
@@ -143,7 +146,11 @@ export class EngineLease {
   #publish(entry: Entry): void {
     const { order: key, like, version, stored, spare } = entry;
     const { pins } = this.#context;
-    const numbered = (data: TensorData): StoredBuffer => ({ data, number: pins.numberOf(data) });
+    if (entry.cudaDevice !== undefined) return this.#publishNothing(entry);
+    const numbered = (data: Elements): StoredBuffer => ({
+      data: data as TensorData,
+      number: pins.numberOf(data),
+    });
     this.#engine.setPlan({
       key,
       dtype: like.dtype,
@@ -154,6 +161,16 @@ export class EngineLease {
     });
     const { consistency, closing } = this.#context;
     if (consistency === 'ssp') this.#engine.setClocks(key, closing.clocksOf(entry));
+  }
+
+  /** Of a key on a CUDA device the engine knows only that it is none of its own. */
+  #publishNothing(entry: Entry): void {
+    if (this.#foreign.has(entry)) return;
+    this.#foreign.add(entry);
+    const { order: key, like, version } = entry;
+    const stored = { data: like.data as TensorData, number: 0 }; // It is empty.
+    const access = { kind: 'none' } as const;
+    this.#engine.setPlan({ key, dtype: like.dtype, version, stored, other: undefined, access });
   }
 
   #accessOf(entry: Entry): Access {
@@ -174,7 +191,7 @@ export class EngineLease {
       scratchLength: scratchOf(entry.like, rule.options, hyper.step),
       table: hyper.table,
       count: entry.count,
-      ...targets,
+      ...(targets as Targets),
     };
   }
 
@@ -230,3 +247,6 @@ export class EngineLease {
     return groups;
   }
 }
+
+/** Of a key that the engine may update: all on the CPU. */
+type Targets = Pick<Access & { readonly kind: 'step' }, 'slots' | 'master' | 'average'>;

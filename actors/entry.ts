@@ -1,4 +1,5 @@
-import { dtypeInfo, type TensorData } from '../src/core/dtypes.js';
+import type { DeviceArray, Elements } from '../src/core/device-array.js';
+import { dtypeInfo } from '../src/core/dtypes.js';
 import type { Key } from '../src/core/keys.js';
 import type { Counters } from '../src/core/optimizers/optimizer.js';
 import type { Rank } from '../src/core/protocol.js';
@@ -17,9 +18,9 @@ export type EntryTicket = Ticket<Entry>;
 export interface PushPart {
   readonly kind: 'push';
   readonly ticket: EntryTicket;
-  readonly values: readonly TensorData[];
+  readonly values: readonly Elements[];
   /** Set where the values are row-sparse: then these are the values. */
-  readonly rows?: readonly RowList[];
+  readonly rows?: readonly RowList<DeviceArray>[];
   /** The name of each value's device; needed where they are compressed. */
   readonly devices: readonly string[];
   /** What the values go through before they are added. */
@@ -45,7 +46,7 @@ export type Part = PushPart | PullPart;
 
 /** A stored tensor, or the rows of one that is stored row-sparse. */
 export interface HeldTensor {
-  readonly data: TensorData;
+  readonly data: Elements;
   readonly rows?: StoredRows | undefined;
 }
 
@@ -53,8 +54,8 @@ export interface HeldTensor {
 export interface OpenUpdate {
   /** Of both buffers. */
   readonly shape: Shape;
-  readonly input: TensorData;
-  readonly scratch: TensorData;
+  readonly input: Elements;
+  readonly scratch: Elements;
   /** Set where they hold these rows alone of a key stored row-sparse. */
   readonly rows?: BigInt64Array;
 }
@@ -80,7 +81,7 @@ export class Entry {
   readonly order: number;
   /** Shape, dtype and device of the stored tensor; its data changes owner with each swap. */
   readonly like: TensorHandle;
-  stored: TensorData;
+  stored: Elements;
   /** Set where the key is stored row-sparse: then `stored` and the slots have those rows alone. */
   rows: StoredRows | undefined;
   /** Updates applied so far. */
@@ -88,7 +89,7 @@ export class Entry {
   /** The setting that `slots` and `spare` belong to. */
   setting = 0;
   /** The optimizer's tensors, by slot name. */
-  readonly slots = new Map<string, TensorData>();
+  readonly slots = new Map<string, Elements>();
   /** Those of them that no update has used: their first contents are still to be made. */
   readonly newSlots = new Set<string>();
   /** Updates that the optimizer of `setting` has made, and its other numbers. */
@@ -98,7 +99,7 @@ export class Entry {
   readonly residuals: Residuals = new Map();
   residualSetting = 0;
   /** The other buffer of a key that a JavaScript updater works on. */
-  spare: TensorData | undefined;
+  spare: Elements | undefined;
   pending: PendingUpdate | undefined;
   /** By rank, in a store of `ssp`: see `Closing`. Replaced by a longer one as ranks come. */
   clocks: Float64Array<ArrayBufferLike> = new Float64Array(0);
@@ -138,8 +139,14 @@ export class Entry {
   }
 
   /** The part of `data`, a buffer like `stored`, that is held. */
-  heldPart(data: TensorData): TensorData {
+  heldPart(data: Elements): Elements {
     return this.rows === undefined ? data : data.subarray(0, this.rows.size * this.rowLength);
+  }
+
+  /** The CUDA device that it is stored on, with all that belongs to it; undefined: on the CPU. */
+  get cudaDevice(): number | undefined {
+    const { type, index } = this.like.device;
+    return type === 'cuda' ? index : undefined;
   }
 
   get byteLength(): number {
@@ -147,7 +154,7 @@ export class Entry {
   }
 
   /** The handle of this key's tensor on `data`, or of as many rows as `shape` has. */
-  handleOn(data: TensorData, shape = this.like.shape): TensorHandle {
+  handleOn(data: Elements, shape = this.like.shape): TensorHandle {
     return { ...this.like, shape, data };
   }
 

@@ -1,7 +1,6 @@
-import { allocate, type MemoryBudget } from '../src/core/memory.js';
-import { cpu } from '../src/core/devices.js';
+import type { MemoryBudget } from '../src/core/memory.js';
+import { cpu, type Device } from '../src/core/devices.js';
 import { dtypeInfo, viewOf, type DType } from '../src/core/dtypes.js';
-import { copyElements } from '../src/core/elements.js';
 import { KVStoreError, showKey } from '../src/core/errors.js';
 import type { Key } from '../src/core/keys.js';
 import {
@@ -11,9 +10,9 @@ import {
   type WireGroup,
   type WireTensor,
 } from '../src/core/protocol.js';
-import type { FindRows } from '../src/core/row-index.js';
-import { sameShape, showShape, type Shape } from '../src/core/shape.js';
-import type { TensorHandle } from '../src/core/tensor.js';
+import { sameShape, showShape, sizeOf, type Shape } from '../src/core/shape.js';
+import { arrayOf, newElements, type TensorHandle } from '../src/core/tensor.js';
+import type { Kernels } from '../native/kernels.js';
 import { Entry, type HeldTensor } from './entry.js';
 import type { EntryGroup } from './rounds.js';
 import { StoredRows } from './stored-rows.js';
@@ -27,12 +26,15 @@ export class KeyTable {
   /** By their order. */
   readonly #list: Entry[] = [];
   readonly #budget: MemoryBudget;
-  readonly #findRows: FindRows;
+  readonly #kernels: Kernels;
+  readonly #onDevices: boolean;
   #kind: 'number' | 'string' | undefined;
 
-  constructor(budget: MemoryBudget, findRows: FindRows) {
+  /** `onDevices`: a key lives on the CUDA device of the value that it is made of, else on the CPU. */
+  constructor(budget: MemoryBudget, kernels: Kernels, onDevices = false) {
     this.#budget = budget;
-    this.#findRows = findRows;
+    this.#kernels = kernels;
+    this.#onDevices = onDevices;
   }
 
   get size(): number {
@@ -58,7 +60,8 @@ export class KeyTable {
     for (const { key, tensors } of values) {
       if (this.#entries.has(key) || seen.has(key)) throw duplicate(key);
       seen.add(key);
-      bytes += bytesOf(elementsOf(tensors[0]!));
+      const held = heldOf(tensors[0]!);
+      bytes += dtypeInfo(held.dtype).bytes * sizeOf(held.shape);
     }
     const what = values.length === 1 ? showKey(values[0]!.key) : `init of ${values.length} keys`;
     this.#budget.reserve(bytes, what, values[0]?.key);
@@ -76,7 +79,7 @@ export class KeyTable {
 
   /** Makes `stored`, whose bytes the budget has counted, the stored tensor of a new key. */
   put(key: Key, like: Pick<TensorHandle, 'dtype' | 'shape'>, stored: HeldTensor): Entry {
-    const handle = withoutData({ ...like, device: cpu(0), data: stored.data });
+    const handle = likeOf({ ...like, device: cpu(0) });
     const entry = new Entry(key, this.#entries.size, handle, stored);
     entry.initialised.add(0);
     this.#add(entry);
@@ -85,7 +88,7 @@ export class KeyTable {
 
   /** Rows `ids` of a key stored row-sparse. */
   rowsOf(ids: BigInt64Array): StoredRows {
-    return new StoredRows(ids, this.#findRows);
+    return new StoredRows(ids, this.#kernels.findRows);
   }
 
   /** Throws `duplicate_key` when `rank` has initialised one of `keys` before. */
@@ -122,7 +125,7 @@ export class KeyTable {
     return this.#inOrder(groups, (entry, value) => {
       assertSameShape(entry.key, entry.like, value, 'value');
       if (entry.rows !== undefined && !isRowSparse(value)) throw wrongStorage(entry);
-      const { dtype } = elementsOf(value);
+      const { dtype } = heldOf(value);
       if (dtype === entry.like.dtype) return;
       throw new KVStoreError(
         'dtype_mismatch',
@@ -204,21 +207,30 @@ export class KeyTable {
 
   #allocateAll(values: readonly WireGroup[], bytes: number): Entry[] {
     try {
-      return values.map(({ key, tensors }, i) => {
-        const [value] = tensors;
-        const elements = elementsOf(value!);
-        const data = allocate(elements.dtype, elements.data.length);
-        copyElements(elements.data, data);
-        const rows = isRowSparse(value!) ? this.rowsOf(value.indices) : undefined;
-        const like = withoutData({ ...elements, shape: value!.shape });
-        const entry = new Entry(key, this.#entries.size + i, like, { data, rows });
-        entry.initialised.add(0);
-        return entry;
-      });
+      const made = values.map(({ key, tensors }, i) =>
+        this.#newEntry(key, this.#entries.size + i, tensors[0]!),
+      );
+      this.#kernels.flush();
+      return made;
     } catch (error) {
       this.#budget.release(bytes);
       throw error;
     }
+  }
+
+  #newEntry(key: Key, order: number, value: WireTensor): Entry {
+    const held = heldOf(value);
+    const { dtype, shape, device } = held;
+    const place = this.#onDevices || device.type === 'cpu' ? device : cpu(0);
+    const data = newElements(dtype, sizeOf(shape), place);
+    this.#kernels.copy(arrayOf(held), [data]);
+    const rows = isRowSparse(value) ? this.rowsOf(value.indices) : undefined;
+    const entry = new Entry(key, order, likeOf({ dtype, shape: value.shape, device: place }), {
+      data,
+      rows,
+    });
+    entry.initialised.add(0);
+    return entry;
   }
 
   /** Throws `mixed_key_types` unless `keys` are of the kind of the store's, and of one kind. */
@@ -236,9 +248,16 @@ export class KeyTable {
 
 const noMemory = new SharedArrayBuffer(0);
 
-/** What `like` says beside the elements: it is kept as long as its key, and must not keep them. */
-function withoutData(like: TensorHandle): TensorHandle {
-  return { ...like, data: viewOf(like.dtype, noMemory, 0, 0) };
+/** A handle without elements: it is kept as long as its key, and must not keep any. */
+function likeOf({ shape, dtype, device }: About): TensorHandle {
+  return { shape, dtype, device, data: viewOf(dtype, noMemory, 0, 0) };
+}
+
+/** What a tensor is, its elements apart. */
+interface About {
+  readonly shape: Shape;
+  readonly dtype: DType;
+  readonly device: Device;
 }
 
 function kindOf(key: Key): 'number' | 'string' {
@@ -251,12 +270,8 @@ function compare(a: Entry, b: Entry): number {
 }
 
 /** What holds the elements of a value: all of them, or those of its rows. */
-function elementsOf(value: WireTensor): TensorHandle {
+function heldOf(value: WireTensor): TensorHandle {
   return isRowSparse(value) ? value.rows : value;
-}
-
-function bytesOf({ dtype, data }: { dtype: DType; data: { length: number } }): number {
-  return dtypeInfo(dtype).bytes * data.length;
 }
 
 /** Throws `stype_mismatch` where a push holds dense and row-sparse values. */

@@ -1,4 +1,5 @@
-import { computeDtype, dtypeInfo, isHalf, type TensorData } from '../src/core/dtypes.js';
+import type { DeviceArray, Elements } from '../src/core/device-array.js';
+import { computeDtype, dtypeInfo, isHalf } from '../src/core/dtypes.js';
 import { KVStoreError, showKey } from '../src/core/errors.js';
 import { customOf } from '../src/core/optimizers/custom.js';
 import type { FloatData } from '../src/core/optimizers/kernel.js';
@@ -18,6 +19,7 @@ import type { Entry } from './entry.js';
 import type { Rule } from './rule.js';
 import type { Workspace } from './workspace.js';
 
+type Floats = FloatData | DeviceArray;
 type OptimizerRule = Rule & { readonly kind: 'optimizer' };
 
 /** Slot names of the library's own: no optimizer has one of them. */
@@ -51,7 +53,8 @@ export class OptimizerUpdate {
     for (const { name, shape = roomShape } of this.#slotsOf(entry, rule, roomShape)) {
       if (entry.slots.has(name)) continue;
       const what = `slot ${name} of ${showKey(key)}`;
-      const slot = this.#workspace.reserve({ dtype: compute, length: sizeOf(shape), what, key });
+      const purpose = { dtype: compute, length: sizeOf(shape), place: like.device, what, key };
+      const slot = this.#workspace.reserve(purpose);
       entry.slots.set(name, slot);
       entry.newSlots.add(name);
     }
@@ -72,8 +75,8 @@ export class OptimizerUpdate {
     this.#dropOthers(entry, slots);
     this.#fillNew(entry, slots);
     // Buffers of a key stored row-sparse have room for more rows than are held.
-    const slot = (name: string, slotShape = shape): FloatData | undefined =>
-      entry.slots.get(name)?.subarray(0, sizeOf(slotShape)) as FloatData | undefined;
+    const slot = (name: string, slotShape = shape): Floats | undefined =>
+      entry.slots.get(name)?.subarray(0, sizeOf(slotShape)) as Floats | undefined;
     const { key, count: before } = entry;
     const own = optimizer.slots(options, shape);
     const custom = customOf(optimizer);
@@ -131,7 +134,7 @@ export class OptimizerUpdate {
   }
 
   /** The weights to evaluate `entry` with: the moving average, or the optimizer's own. */
-  averageOf(entry: Entry, rule: Rule): TensorData {
+  averageOf(entry: Entry, rule: Rule): Elements {
     const name =
       rule.kind !== 'optimizer'
         ? undefined
@@ -154,6 +157,7 @@ export class OptimizerUpdate {
     const purpose = {
       dtype: compute,
       length: entry.stored.length,
+      place: entry.like.device,
       what: `the average of ${showKey(entry.key)}`,
       key: entry.key,
     };
@@ -226,24 +230,25 @@ export class OptimizerUpdate {
   }
 
   #scratch(
-    { key, like: { dtype }, heldShape }: Entry,
+    { key, like: { dtype, device }, heldShape }: Entry,
     { options }: OptimizerRule,
     step: Step,
-  ): FloatData | undefined {
+  ): Floats | undefined {
     return this.#workspace.scratch({
       dtype: computeDtype(dtype),
       length: scratchOf({ dtype, shape: heldShape }, options, step),
+      place: device,
       what: `the scratch of ${showKey(key)}`,
       key,
-    }) as FloatData | undefined;
+    }) as Floats | undefined;
   }
 }
 
 /** The tensors of an update beside the stored one. */
 export interface StepTargets {
-  readonly slots: readonly TensorData[];
-  readonly master: TensorData | undefined;
-  readonly average: TensorData | undefined;
+  readonly slots: readonly Elements[];
+  readonly master: Elements | undefined;
+  readonly average: Elements | undefined;
 }
 
 /** Elements of scratch that a step on a tensor of `shape` needs. */

@@ -1,4 +1,4 @@
-import type { TensorData } from '../src/core/dtypes.js';
+import type { Elements } from '../src/core/device-array.js';
 import type { MemoryBudget } from '../src/core/memory.js';
 import type { Rank } from '../src/core/protocol.js';
 import type { Entry, EntryTicket } from './entry.js';
@@ -15,7 +15,7 @@ export interface Pin {
 /** A buffer that is pinned, by whom and how often. */
 interface Pinned {
   readonly entry: Entry;
-  readonly data: TensorData;
+  readonly data: Elements;
   readonly counts: Map<Rank, number>;
 }
 
@@ -26,9 +26,9 @@ interface Pinned {
  */
 export class Pins {
   readonly #budget: MemoryBudget;
-  readonly #numbers = new WeakMap<TensorData, number>();
+  readonly #numbers = new WeakMap<Elements, number>();
   readonly #pinned = new Map<number, Pinned>();
-  readonly #orphans = new Set<TensorData>();
+  readonly #orphans = new Set<Elements>();
   #last = 0;
   #hasFreed = false;
 
@@ -37,7 +37,7 @@ export class Pins {
   }
 
   /** The number of a buffer, which it gets now if it has none. */
-  numberOf(data: TensorData): number {
+  numberOf(data: Elements): number {
     const known = this.#numbers.get(data);
     if (known !== undefined) return known;
     this.#last += 1;
@@ -46,7 +46,7 @@ export class Pins {
   }
 
   /** Pins a buffer of a key for a device, `count` times, and gives its number. */
-  pin(rank: Rank, entry: Entry, data: TensorData, count = 1): number {
+  pin(rank: Rank, entry: Entry, data: Elements, count = 1): number {
     const number = this.numberOf(data);
     const { counts } = this.#pinned.get(number) ?? this.#add(number, entry, data);
     counts.set(rank, (counts.get(rank) ?? 0) + count);
@@ -68,13 +68,13 @@ export class Pins {
     for (const number of [...this.#pinned.keys()]) this.#unpin(number, rank, Infinity);
   }
 
-  isPinned(data: TensorData): boolean {
+  isPinned(data: Elements): boolean {
     const number = this.#numbers.get(data);
     return number !== undefined && this.#pinned.has(number);
   }
 
   /** A key has given up a pinned buffer: only views hold it. */
-  orphan(data: TensorData): void {
+  orphan(data: Elements): void {
     this.#orphans.add(data);
   }
 
@@ -90,6 +90,7 @@ export class Pins {
     const taken: Pin[] = [];
     for (const [buffer, { entry, data, counts }] of this.#pinned) {
       if (data !== entry.stored && data !== entry.spare) continue;
+      if (entry.cudaDevice !== undefined) continue; // The engine knows nothing of them.
       for (const [rank, count] of counts) taken.push({ entry, buffer, rank, count });
       this.#pinned.delete(buffer);
       this.#hasFreed = true; // By the time they come back.
@@ -97,7 +98,7 @@ export class Pins {
     return taken;
   }
 
-  #add(number: number, entry: Entry, data: TensorData): Pinned {
+  #add(number: number, entry: Entry, data: Elements): Pinned {
     const pinned = { entry, data, counts: new Map<Rank, number>() };
     this.#pinned.set(number, pinned);
     return pinned;

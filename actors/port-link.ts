@@ -2,7 +2,7 @@ import { isMainThread, receiveMessageOnPort, type MessagePort } from 'node:worke
 import { attachDevice } from '../native/engine.js';
 import { statusWord } from '../src/core/layout.js';
 import type { FromCoordinator, Rank, WireTensor } from '../src/core/protocol.js';
-import { Binder } from './bindings.js';
+import { Binder, isOnCuda, received, type BoundMessage } from './bindings.js';
 import { DirectPath } from './direct-path.js';
 import type { Link } from './link.js';
 import { Pulse } from './pulse.js';
@@ -23,12 +23,20 @@ export interface CoordinatorAddress {
 export function portLink({ port, engine, rank, status, pulse }: CoordinatorAddress): Link {
   let direct: DirectPath | undefined;
   let onBatch: (batch: readonly FromCoordinator[]) => void = () => undefined;
-  const hear = (batch: readonly FromCoordinator[]): void => {
+  const hear = (posted: readonly FromCoordinator[]): void => {
+    const batch = posted.map(arrived);
     for (const each of batch) {
       if (each.type === 'keys') direct?.learn(each.keys);
       else if (each.type === 'done' && each.views !== undefined) direct?.learnBuffers(each.views);
     }
     onBatch(batch);
+  };
+  /** A message with the tensors that it brings, which this thread holds now. */
+  const arrived = (message: FromCoordinator): FromCoordinator => {
+    if (message.type !== 'done' || message.fresh?.some(isOnCuda) !== true) return message;
+    const fresh = message.fresh.map(received);
+    port.postMessage([{ type: 'taken', id: message.id } satisfies BoundMessage]);
+    return { ...message, fresh };
   };
   const binder = new Binder(
     (number, tensor) => direct?.bound(number, tensor),

@@ -1,10 +1,11 @@
-import { computeDtype, dtypeInfo, type DType, type TensorData } from '../src/core/dtypes.js';
+import type { Elements } from '../src/core/device-array.js';
+import { computeDtype, dtypeInfo, type DType } from '../src/core/dtypes.js';
 import { toFailure, type Failure } from '../src/core/errors.js';
 import { setNumbers } from '../src/core/int64.js';
 import { allocate } from '../src/core/memory.js';
 import { sizeOf } from '../src/core/shape.js';
 import type { PinnedTensor } from '../src/core/protocol.js';
-import type { TensorHandle } from '../src/core/tensor.js';
+import { arrayOf, newElements, type TensorHandle } from '../src/core/tensor.js';
 import type { Kernels } from '../native/kernels.js';
 import type { Entry, PullPart } from './entry.js';
 import type { Pins } from './pins.js';
@@ -47,8 +48,8 @@ export class Pulls {
     const { dtype, shape, device } = like;
     const ids = asked === 'held' ? heldIds(entry) : asked;
     const positions = held === undefined ? ids : held.find(ids);
-    const gather = (into?: TensorData): TensorData => {
-      const rows = into ?? allocate(dtype, ids.length * rowLength);
+    const gather = (into?: Elements): Elements => {
+      const rows = into ?? newElements(dtype, ids.length * rowLength, device);
       this.#kernels.gatherRows(entry.stored, positions, rows, rowLength * dtypeInfo(dtype).bytes);
       return rows;
     };
@@ -57,8 +58,8 @@ export class Pulls {
       ticket.fresh[freshIndex] = { shape, indices: ids, rows };
     }
     for (const out of outs) {
-      if (out.dtype === dtype) gather(out.data);
-      else this.#kernels.cast(gather(), out.data, dtype, out.dtype);
+      if (out.dtype === dtype) gather(arrayOf(out));
+      else this.#kernels.cast(gather(), arrayOf(out), dtype, out.dtype);
     }
   }
 
@@ -67,21 +68,22 @@ export class Pulls {
     const dtype = source === entry.stored ? entry.like.dtype : computeDtype(entry.like.dtype);
     const targets = [...outs];
     if (outs.length === 0) {
-      const fresh = entry.handleOn(allocate(entry.like.dtype, sizeOf(entry.like.shape)));
+      const { dtype: stored, shape, device } = entry.like;
+      const fresh = entry.handleOn(newElements(stored, sizeOf(shape), device));
       ticket.fresh[freshIndex] = fresh;
       targets.push(fresh);
     }
     if (entry.rows !== undefined) return this.#spread(entry, { source, dtype }, targets);
-    const same = targets.filter((out) => out.dtype === dtype).map((out) => out.data);
+    const same = targets.filter((out) => out.dtype === dtype).map(arrayOf);
     const others = targets.filter((out) => out.dtype !== dtype);
     if (same.length > 0) this.#kernels.copy(source, same);
-    for (const out of others) this.#kernels.cast(source, out.data, dtype, out.dtype);
+    for (const out of others) this.#kernels.cast(source, arrayOf(out), dtype, out.dtype);
   }
 
   /** Writes the rows that are held to whole tensors, zeros elsewhere. */
   #spread(
     entry: Entry,
-    { source, dtype }: { readonly source: TensorData; readonly dtype: DType },
+    { source, dtype }: { readonly source: Elements; readonly dtype: DType },
     targets: readonly TensorHandle[],
   ): void {
     const held = entry.heldPart(source);
@@ -89,18 +91,19 @@ export class Pulls {
     for (const out of targets) {
       let rows = held;
       if (out.dtype !== dtype) {
-        rows = allocate(out.dtype, held.length);
+        rows = newElements(out.dtype, held.length, entry.like.device);
         this.#kernels.cast(held, rows, dtype, out.dtype);
       }
-      new Uint8Array(out.data.buffer, out.data.byteOffset, out.data.byteLength).fill(0);
+      const into = arrayOf(out);
+      this.#kernels.clear(into);
       const rowBytes = entry.rowLength * dtypeInfo(out.dtype).bytes;
-      this.#kernels.scatterRows(rows, ids, out.data, rowBytes);
+      this.#kernels.scatterRows(rows, ids, into, rowBytes);
     }
   }
 }
 
 /** What a device is told of a view on `data`, a buffer of `entry`. */
-export function shownOf(entry: Entry, data: TensorData, version: number, pins: Pins): PinnedTensor {
+export function shownOf(entry: Entry, data: Elements, version: number, pins: Pins): PinnedTensor {
   const { stored, spare, order } = entry;
   const pin = pins.numberOf(data);
   const tensor = entry.handleOn(data);

@@ -1,5 +1,5 @@
 import type { CompressionSpec } from '../src/core/compression.js';
-import type { TensorData } from '../src/core/dtypes.js';
+import type { Elements } from '../src/core/device-array.js';
 
 /** A compression in force, and which setting it comes from. */
 export interface CompressionRule {
@@ -8,11 +8,11 @@ export interface CompressionRule {
 }
 
 /** What is left of the gradients of one key, by whose they were. */
-export type Residuals = Map<string, TensorData>;
+export type Residuals = Map<string, Elements>;
 
 /** The values of a round as they are added. `end` is to be called once the round has ended. */
 export interface RoundValues {
-  readonly inputs: readonly TensorData[];
+  readonly inputs: readonly Elements[];
   /** Set where the one input holds these rows alone: ascending, each once. */
   readonly rows?: BigInt64Array;
   /** With `applied` what the codes left out is kept, else it is as it was before. */

@@ -1,4 +1,3 @@
-import type { TensorData } from '../src/core/dtypes.js';
 import { showKey, toFailure, type Failure } from '../src/core/errors.js';
 import {
   type FromCoordinator,
@@ -8,9 +7,11 @@ import {
 } from '../src/core/protocol.js';
 import type { TensorHandle } from '../src/core/tensor.js';
 import { spansCall } from './call-scale.js';
+import { pushesOf, shared, type ClosableRound, type ReadyRound } from './closable-rounds.js';
 import type { Closing } from './closing.js';
+import type { DeviceWork } from './device-work.js';
 import type { RoundValues } from './round-values.js';
-import type { Entry, EntryTicket, PushPart } from './entry.js';
+import type { Entry, EntryTicket } from './entry.js';
 import type { Members } from './members.js';
 import type { Pulls } from './pulls.js';
 import { pushedValues } from './pushed-values.js';
@@ -27,6 +28,8 @@ export interface RoundsContext {
   readonly closing: Closing;
   readonly updates: UpdateRule;
   readonly pulls: Pulls;
+  /** What is kept back for CUDA devices. */
+  readonly work: DeviceWork;
   /** Sends to a device. */
   send(to: Rank, message: FromCoordinator): void;
   /** Called once for each ticket whose parts have all ended. */
@@ -81,7 +84,7 @@ export class Rounds {
       const rows = request.type === 'pullRows' ? { rowIds: request.rowIds } : {};
       entry.enqueue({ kind: 'pull', ticket, outs: tensors, freshIndex, average, ...rows });
     });
-    if (ticket.isSettled) this.#context.settle(ticket);
+    if (ticket.isSettled) this.#settle(ticket);
     for (const entry of ticket.entries) this.#ready.add(entry);
   }
 
@@ -95,13 +98,21 @@ export class Rounds {
     }
   }
 
+  /** As `resume`, and sends what that has kept back for CUDA devices. */
+  finish(): void {
+    this.resume();
+    for (const ticket of this.#context.work.send()) this.#context.settle(ticket);
+  }
+
   /** A device has run its updater function. An answer to an update given up is ignored. */
   updated(rank: Rank, { update, failure }: Updated): void {
     const entry = this.#pending.get(update);
     if (entry?.pending?.id !== update || entry.pending.runner !== rank) return;
     const { open, ranks, values } = entry.pending;
+    const before = this.#context.work.begin(entry);
     const failed = this.#context.updates.finish(entry, open, failure);
     values.end(failed === undefined);
+    this.#context.work.end(before, ranks, failed);
     this.#endPending(entry);
     this.#endRound(entry, ranks, failed);
     this.#ready.add(entry);
@@ -201,11 +212,13 @@ export class Rounds {
     const factor = updates.callFactor(rule, ready);
     for (const { values, ...round } of ready) {
       let failure: Failure | undefined;
+      const before = this.#context.work.begin(round.entry);
       try {
         if (factor !== undefined) updates.apply(rule, round.entry, values, factor);
       } catch (error) {
         failure = toFailure(error, 'updater_error');
       }
+      this.#context.work.end(before, round.ranks, failure);
       values.end(failure === undefined && factor !== undefined);
       this.#endRound(round.entry, round.ranks, failure, factor === undefined ? 'skipped' : 'run');
       this.#ready.add(round.entry);
@@ -235,6 +248,7 @@ export class Rounds {
     }
     let failure: Failure | undefined;
     let values: RoundValues | undefined;
+    const before = this.#context.work.begin(entry);
     try {
       values = updates.valuesOf(entry, pushesOf(entry, ranks));
       if (rule.kind === 'caller') return this.#startUpdate(entry, ranks, values, rule);
@@ -243,6 +257,7 @@ export class Rounds {
       failure = toFailure(error, 'updater_error');
     }
     values?.end(failure === undefined);
+    this.#context.work.end(before, ranks, failure);
     this.#endRound(entry, ranks, failure);
     return true;
   }
@@ -272,6 +287,7 @@ export class Rounds {
       input: entry.handleOn(open.input, open.shape),
       stored: entry.handleOn(open.scratch, open.shape),
     });
+    this.#context.work.forget(); // Nothing has changed yet.
     return false;
   }
 
@@ -294,9 +310,13 @@ export class Rounds {
       ticket.endPush(entry, failure);
       // Keys of the call that wait for each other go on without this one.
       if (failure !== undefined) for (const each of ticket.pushes) this.#ready.add(each);
-      if (ticket.isSettled) this.#context.settle(ticket);
+      if (ticket.isSettled) this.#settle(ticket);
       else if (ticket.mayPull) this.#endPushes(ticket);
     }
+  }
+
+  #settle(ticket: EntryTicket): void {
+    if (!this.#context.work.holds(ticket)) this.#context.settle(ticket);
   }
 
   /** Serves the pulls behind the pushes of a call, in the order of its keys. */
@@ -329,33 +349,11 @@ export class Rounds {
       if (!head.ticket.mayPull || !this.#context.closing.maySee(entry, rank)) return;
       entry.pop(rank);
       head.ticket.endPull(this.#context.pulls.serve(entry, head));
-      if (head.ticket.isSettled) this.#context.settle(head.ticket);
+      this.#context.work.pulled(entry, head);
+      if (head.ticket.isSettled) this.#settle(head.ticket);
     }
   }
 }
 
 /** What became of a round: one that was skipped has ended well, without a new version. */
 type RoundEnd = 'run' | 'skipped' | 'given up';
-
-/** A round with its values, in order. */
-interface ReadyRound extends ClosableRound {
-  readonly values: RoundValues;
-  readonly inputs: readonly TensorData[];
-}
-
-/** A round that can close. */
-interface ClosableRound {
-  readonly entry: Entry;
-  readonly ranks: readonly Rank[];
-}
-
-function pushesOf(entry: Entry, ranks: readonly Rank[]): PushPart[] {
-  return ranks.map((rank) => entry.pushOf(rank)!);
-}
-
-/** What a round's other ranks hear when `rank` takes its part back while the update is running. */
-function shared(failure: Failure, rank: Rank, { key, version }: Entry): Failure {
-  if (failure.code !== 'closed') return failure;
-  const message = `round ${version} of ${showKey(key)} expected rank ${rank}, which closed its store`;
-  return { code: 'peer_dead', message, key, rank };
-}

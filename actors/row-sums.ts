@@ -1,10 +1,11 @@
-import type { DType, TensorData } from '../src/core/dtypes.js';
+import type { Elements } from '../src/core/device-array.js';
+import type { DType } from '../src/core/dtypes.js';
 import { KVStoreError, showKey } from '../src/core/errors.js';
 import { sizeOf } from '../src/core/shape.js';
 import type { Kernels } from '../native/kernels.js';
 import type { RoundValues } from './round-values.js';
 import type { Entry, PushPart } from './entry.js';
-import type { Workspace } from './workspace.js';
+import { onCpu, type Place, type Workspace } from './workspace.js';
 
 /** Adds the row-sparse values of a round: one row for each id that any of them has. */
 export class RowSums {
@@ -38,11 +39,11 @@ export class RowSums {
     const most = inputs.reduce((sum, { ids }) => sum + ids.length, 0);
     const borrowed = new Borrowed(this.#workspace, entry);
     try {
-      const union = borrowed.take('int64', most) as BigInt64Array;
+      const union = borrowed.take('int64', most, onCpu) as BigInt64Array;
       const lists = inputs.map(({ ids }) => ids);
       const ids = union.subarray(0, this.#kernels.unionIds(lists, union));
       const rowLength = sizeOf(like.shape.slice(1));
-      const rows = borrowed.take(like.dtype, ids.length * rowLength);
+      const rows = borrowed.take(like.dtype, ids.length * rowLength, like.device);
       this.#kernels.sumRows(inputs, { ids, rows }, rowLength, like.dtype);
       return { inputs: [rows], rows: ids, end: () => borrowed.giveBack() };
     } catch (error) {
@@ -58,25 +59,25 @@ const nothing = (): void => undefined;
 class Borrowed {
   readonly #workspace: Workspace;
   readonly #entry: Entry;
-  readonly #held: (readonly [DType, TensorData])[] = [];
+  readonly #held: (readonly [Place, DType, Elements])[] = [];
 
   constructor(workspace: Workspace, entry: Entry) {
     this.#workspace = workspace;
     this.#entry = entry;
   }
 
-  take(dtype: DType, length: number): TensorData {
+  take(dtype: DType, length: number, place: Place): Elements {
     const { key } = this.#entry;
     const room = 2 ** Math.ceil(Math.log2(Math.max(length, 64)));
     const what = `the sum of rows of ${showKey(key)}`;
-    const data = this.#workspace.take({ dtype, length: room, what, key });
-    this.#held.push([dtype, data]);
+    const data = this.#workspace.take({ dtype, length: room, place, what, key });
+    this.#held.push([place, dtype, data]);
     return data.subarray(0, length);
   }
 
   giveBack(): void {
-    for (const [dtype, data] of this.#held) {
-      this.#workspace.give({ dtype, length: data.length }, data);
+    for (const [place, dtype, data] of this.#held) {
+      this.#workspace.give({ dtype, length: data.length, place }, data);
     }
   }
 }

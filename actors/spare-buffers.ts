@@ -83,5 +83,6 @@ export class SpareBuffers {
 
 /** A buffer like the stored tensor of `entry`. */
 export function bufferOf({ key, like, stored }: Entry, what: string): Purpose {
-  return { dtype: like.dtype, length: stored.length, what: `${what} of ${showKey(key)}`, key };
+  const name = `${what} of ${showKey(key)}`;
+  return { dtype: like.dtype, length: stored.length, place: like.device, what: name, key };
 }

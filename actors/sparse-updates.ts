@@ -1,11 +1,12 @@
-import { computeDtype, dtypeInfo, type DType, type TensorData } from '../src/core/dtypes.js';
+import type { Elements } from '../src/core/device-array.js';
+import { computeDtype, dtypeInfo, type DType } from '../src/core/dtypes.js';
 import { showKey } from '../src/core/errors.js';
 import type { Shape } from '../src/core/shape.js';
 import type { Kernels } from '../native/kernels.js';
 import type { RoundValues } from './round-values.js';
 import type { Entry, OpenUpdate } from './entry.js';
 import { StoredRows } from './stored-rows.js';
-import type { Purpose, Workspace } from './workspace.js';
+import type { Workspace } from './workspace.js';
 
 /** Elements of slot `name` of a tensor of `shape`. */
 type SlotLength = (name: string, shape: Shape) => number;
@@ -29,8 +30,15 @@ export class SparseUpdates {
     const next = new StoredRows(ids!, this.#kernels.findRows);
     if (next.size > capacity) this.#resize(entry, next.size, () => 0);
     else next.capacity = capacity;
+    const before = entry.rows;
     entry.rows = next;
-    this.#kernels.copy(sum!, [entry.heldPart(entry.stored)]);
+    try {
+      this.#kernels.copy(sum!, [entry.heldPart(entry.stored)]);
+      this.#send(entry);
+    } catch (error) {
+      entry.rows = before;
+      throw error;
+    }
   }
 
   /**
@@ -53,6 +61,7 @@ export class SparseUpdates {
     this.#clear(entry, size, slotLength);
     try {
       update(positions);
+      this.#send(entry);
     } catch (error) {
       rows.truncate(size);
       throw error;
@@ -60,7 +69,7 @@ export class SparseUpdates {
   }
 
   /** The sum of a round with zeros for the rows that nobody pushed; to be released. */
-  spread(entry: Entry, sum: TensorData, positions: BigInt64Array): TensorData {
+  spread(entry: Entry, sum: Elements, positions: BigInt64Array): Elements {
     const all = this.#buffer(entry, entry.rows!.size, 'the sum');
     this.#kernels.scatterRows(sum, positions, all, rowBytesOf(entry));
     return all;
@@ -93,21 +102,22 @@ export class SparseUpdates {
   #resize(entry: Entry, capacity: number, slotLength: SlotLength): void {
     const { key, like, stored, slots } = entry;
     const shape = entry.shapeOf(capacity);
-    const made: TensorData[] = [];
-    const larger = (old: TensorData, dtype: DType, length: number): TensorData => {
+    const made: Elements[] = [];
+    const larger = (old: Elements, dtype: DType, length: number): Elements => {
       const what = `${capacity} rows of ${showKey(key)}`;
-      const buffer = this.#workspace.reserve({ dtype, length, what, key });
+      const buffer = this.#workspace.reserve({ dtype, length, place: like.device, what, key });
       made.push(buffer);
       this.#kernels.copy(old, [buffer.subarray(0, old.length)]);
       return buffer;
     };
-    const grown = new Map<string, TensorData>();
+    const grown = new Map<string, Elements>();
     try {
       entry.stored = larger(stored, like.dtype, capacity * entry.rowLength);
       for (const [name, slot] of slots) {
         const length = slotLength(name, shape);
         if (length > slot.length) grown.set(name, larger(slot, computeDtype(like.dtype), length));
       }
+      this.#send(entry);
     } catch (error) {
       entry.stored = stored;
       for (const buffer of made) this.#workspace.release(buffer);
@@ -125,26 +135,27 @@ export class SparseUpdates {
   #clear(entry: Entry, first: number, slotLength: SlotLength): void {
     const { rows, rowLength, stored, slots } = entry;
     if (rows!.size === first) return;
-    clear(stored, first * rowLength, rows!.size * rowLength);
+    this.#kernels.clear(stored.subarray(first * rowLength, rows!.size * rowLength));
     const [before, after] = [entry.shapeOf(first), entry.heldShape];
-    for (const [name, slot] of slots)
-      clear(slot, slotLength(name, before), slotLength(name, after));
+    for (const [name, slot] of slots) {
+      this.#kernels.clear(slot.subarray(slotLength(name, before), slotLength(name, after)));
+    }
   }
 
-  #buffer(entry: Entry, rows: number, what: string): TensorData {
+  /** What a CUDA device has not been sent may still fail; what follows here cannot be undone. */
+  #send({ cudaDevice }: Entry): void {
+    if (cudaDevice !== undefined) this.#kernels.flush(cudaDevice);
+  }
+
+  #buffer(entry: Entry, rows: number, what: string): Elements {
     const { key, like } = entry;
     const length = rows * entry.rowLength;
-    const purpose: Purpose = { dtype: like.dtype, length, what: `${what} of ${showKey(key)}`, key };
-    return this.#workspace.reserve(purpose);
+    const purpose = { dtype: like.dtype, length, place: like.device, key };
+    return this.#workspace.reserve({ ...purpose, what: `${what} of ${showKey(key)}` });
   }
 }
 
 const noSlots: SlotLength = () => 0;
-
-function clear(data: TensorData, begin: number, end: number): void {
-  const bytes = data.BYTES_PER_ELEMENT;
-  new Uint8Array(data.buffer, data.byteOffset + begin * bytes, (end - begin) * bytes).fill(0);
-}
 
 function rowBytesOf({ like, rowLength }: Entry): number {
   return rowLength * dtypeInfo(like.dtype).bytes;

@@ -1,12 +1,16 @@
 import type { CompressionSpec } from '../src/core/compression.js';
-import { computeDtype, dtypeInfo, type TensorData } from '../src/core/dtypes.js';
+import type { Elements } from '../src/core/device-array.js';
+import { cpu, type Device } from '../src/core/devices.js';
+import { computeDtype, dtypeInfo, privateArray, type TensorData } from '../src/core/dtypes.js';
+import { copyElements, onHost } from '../src/core/elements.js';
 import { describe, KVStoreError, showKey } from '../src/core/errors.js';
 import { toNumbers } from '../src/core/int64.js';
 import type { Key } from '../src/core/keys.js';
-import { allocate, type MemoryBudget } from '../src/core/memory.js';
+import type { MemoryBudget } from '../src/core/memory.js';
 import type { Request } from '../src/core/protocol.js';
 import type { TensorEntry } from '../src/core/safetensors.js';
 import { sameShape, showShape, sizeOf, type Shape } from '../src/core/shape.js';
+import { newElements } from '../src/core/tensor.js';
 import {
   assertAlike,
   describeStore,
@@ -44,10 +48,10 @@ export interface StateContext {
 /** A key of a checkpoint with its tensors in memory. */
 interface Loaded {
   readonly saved: SavedKey;
-  readonly stored: TensorData | undefined;
+  readonly stored: Elements | undefined;
   readonly rows: StoredRows | undefined;
-  readonly slots: ReadonlyMap<string, TensorData>;
-  readonly residuals: ReadonlyMap<string, TensorData>;
+  readonly slots: ReadonlyMap<string, Elements>;
+  readonly residuals: ReadonlyMap<string, Elements>;
 }
 
 /** Writes the store to checkpoints and takes it over from them; a failure changes nothing. */
@@ -201,28 +205,36 @@ export class StateCalls {
     const bytes = totalBytes(wanted);
     this.#context.budget.reserve(bytes, 'loading a checkpoint');
     try {
-      const read = (tensor: TensorEntry): TensorData => {
-        const data = allocate(tensor.dtype, sizeOf(tensor.shape));
-        checkpoint.read(tensor, byteView(data));
-        return data;
-      };
-      const readAll = (tensors: ReadonlyMap<string, TensorEntry>): Map<string, TensorData> =>
-        new Map([...tensors].map(([name, tensor]) => [name, read(tensor)]));
+      const readAll = (
+        tensors: ReadonlyMap<string, TensorEntry>,
+        device: Device,
+      ): Map<string, Elements> =>
+        new Map([...tensors].map(([name, tensor]) => [name, read(checkpoint, tensor, device)]));
       return keys.map((saved) => {
-        const rows = saved.indices && this.#context.keys.rowsOf(idsOf(saved, read(saved.indices)));
+        const device = this.#deviceOf(saved.key);
+        const ids = saved.indices && idsOf(saved, read(checkpoint, saved.indices, cpu(0)));
+        const rows = ids && this.#context.keys.rowsOf(ids);
         assertRowsOnce(saved, rows);
         return {
           saved,
           rows,
-          stored: saved.weights ? read(saved.weights) : rows && this.#moved(saved.key, rows),
-          slots: readAll(saved.slots),
-          residuals: readAll(saved.residuals),
+          stored: saved.weights
+            ? read(checkpoint, saved.weights, device)
+            : rows && this.#moved(saved.key, rows),
+          slots: readAll(saved.slots, device),
+          residuals: readAll(saved.residuals, device),
         };
       });
     } catch (error) {
       this.#context.budget.release(bytes);
       throw error;
     }
+  }
+
+  /** Where the tensors of a key go. */
+  #deviceOf(key: Key): Device {
+    const { keys } = this.#context;
+    return keys.has(key) ? keys.find(key).like.device : cpu(0);
   }
 
   /** What moving the rows of a key takes, when its states are loaded. */
@@ -233,21 +245,23 @@ export class StateCalls {
   }
 
   /** The stored rows of a key in the order of `rows`, zeros for those that it does not hold. */
-  #moved(key: Key, rows: StoredRows): TensorData {
+  #moved(key: Key, rows: StoredRows): Elements {
     const entry = this.#context.keys.find(key);
     const missing = entry.rows!.ids().find((id) => rows.find(BigInt64Array.of(id))[0] === -1n);
     if (missing !== undefined) {
       const message = `${showKey(key)} expected states of each row it holds, got none of row ${missing}`;
       throw new KVStoreError('bad_checkpoint', message, { key });
     }
-    const { dtype } = entry.like;
-    const moved = allocate(dtype, rows.size * entry.rowLength);
-    const [from, to] = [byteView(entry.stored), byteView(moved)];
+    const { dtype, device } = entry.like;
+    const moved = newElements(dtype, rows.size * entry.rowLength, device);
+    const here = device.type === 'cpu' ? (moved as TensorData) : privateArray(dtype, moved.length);
+    const [from, to] = [byteView(onHost(entry.stored)), byteView(here)];
     const rowBytes = entry.rowLength * dtypeInfo(dtype).bytes;
     for (const [i, position] of toNumbers(entry.rows!.find(rows.ids())).entries()) {
       const at = position * rowBytes;
       if (position >= 0) to.set(from.subarray(at, at + rowBytes), i * rowBytes);
     }
+    if (here !== moved) copyElements(here, moved);
     return moved;
   }
 
@@ -271,6 +285,16 @@ export class StateCalls {
   }
 }
 
+/** Reads a tensor into new memory of `device`. */
+function read(checkpoint: Checkpoint, tensor: TensorEntry, device: Device): Elements {
+  const { dtype, shape } = tensor;
+  const data = newElements(dtype, sizeOf(shape), device);
+  const here = device.type === 'cpu' ? (data as TensorData) : privateArray(dtype, data.length);
+  checkpoint.read(tensor, byteView(here));
+  if (here !== data) copyElements(here, data);
+  return data;
+}
+
 /** The shape of the whole tensor of a key. */
 function shapeOf({ weights, rowCount }: SavedKey): Shape {
   const { shape } = weights!;
@@ -288,7 +312,7 @@ function assertStorage({ key, rowCount }: SavedKey, { rows, like }: Entry): void
 }
 
 /** `data`, the indices of a key, as row ids. Throws `bad_checkpoint` for one that is no row. */
-function idsOf({ key, rowCount }: SavedKey, data: TensorData): BigInt64Array {
+function idsOf({ key, rowCount }: SavedKey, data: Elements): BigInt64Array {
   const ids = data as BigInt64Array;
   const wrong = ids.find((id) => id < 0n || id >= BigInt(rowCount!));
   if (wrong === undefined) return ids;

@@ -1,11 +1,11 @@
-import { dtypeInfo, type TensorData } from '../src/core/dtypes.js';
+import type { Elements } from '../src/core/device-array.js';
+import { dtypeInfo } from '../src/core/dtypes.js';
 import { fromFailure, KVStoreError, toFailure, type Failure } from '../src/core/errors.js';
-import type { MemoryBudget } from '../src/core/memory.js';
 import { customOf } from '../src/core/optimizers/custom.js';
 import { changeOptions, type CommonOptions } from '../src/core/optimizers/optimizer.js';
 import { isRowSparse, type CoordinatorOptions, type WireTensor } from '../src/core/protocol.js';
 import { sizeOf, type Shape } from '../src/core/shape.js';
-import { Tensor, type TensorHandle } from '../src/core/tensor.js';
+import { Tensor } from '../src/core/tensor.js';
 import { runUpdater } from '../src/core/updaters.js';
 import type { Kernels } from '../native/kernels.js';
 import { callFactor, nextLossScale, spansCall, type RoundInputs } from './call-scale.js';
@@ -14,12 +14,12 @@ import type { RoundValues } from './round-values.js';
 import type { Entry, OpenUpdate, PushPart } from './entry.js';
 import { FiniteGuard } from './finite-guard.js';
 import { OptimizerUpdate, type StepTargets } from './optimizer-update.js';
-import type { Pins } from './pins.js';
 import type { Rule, RuleKind } from './rule.js';
 import { RowSums } from './row-sums.js';
 import { SparseUpdates } from './sparse-updates.js';
 import { bufferOf, SpareBuffers } from './spare-buffers.js';
 import { runWithin } from './time-limit.js';
+import type { DenseLike, KeyState, UpdateContext } from './update-context.js';
 import { Workspace } from './workspace.js';
 
 /**
@@ -185,15 +185,24 @@ export class UpdateRule {
     this.#prepare(entry, rule);
     switch (rule.kind) {
       case 'assign':
-        return this.#assign(entry, values);
+        this.#assign(entry, values);
+        break;
       case 'optimizer':
-        return this.#optimise(rule, entry, values, factor);
+        this.#optimise(rule, entry, values, factor);
+        break;
       case 'module':
         this.#applyModule(rule, entry, values);
-        return;
+        break;
       case 'caller':
         throw new Error('an updater function runs on its device, see start()');
     }
+    // What the codecs left out is exchanged as soon as the round has ended.
+    if (this.compression.rule !== undefined) this.#send(entry);
+  }
+
+  /** Sends what a CUDA device has to do for `entry`, so that it can no more be refused. */
+  #send({ cudaDevice }: Entry): void {
+    if (cudaDevice !== undefined) this.#kernels.flush(cudaDevice);
   }
 
   /**
@@ -205,8 +214,14 @@ export class UpdateRule {
     if (entry.rows !== undefined) return this.#sparse.open(entry, values);
     const input = this.#workspace.take(bufferOf(entry, 'the sum'));
     const scratch = entry.spare!;
-    this.#sumInto(entry, values, input);
-    this.#kernels.copy(entry.stored, [scratch]);
+    try {
+      this.#sumInto(entry, values, input);
+      this.#kernels.copy(entry.stored, [scratch]);
+      this.#send(entry); // Whoever runs the updater is to see it.
+    } catch (error) {
+      this.#workspace.give(bufferOf(entry, 'the sum'), input);
+      throw error;
+    }
     return { shape: entry.like.shape, input, scratch };
   }
 
@@ -245,7 +260,7 @@ export class UpdateRule {
   }
 
   /** What a pull of the average reads. Throws `bad_argument` where there is none. */
-  averageOf(entry: Entry): TensorData {
+  averageOf(entry: Entry): Elements {
     return this.#optimizers.averageOf(entry, this.#rule);
   }
 
@@ -309,11 +324,11 @@ export class UpdateRule {
   }
 
   /** Writes the sum of a round to `out`, as a whole tensor. */
-  #sumInto(entry: Entry, { inputs, rows }: RoundValues, out: TensorData): void {
+  #sumInto(entry: Entry, { inputs, rows }: RoundValues, out: Elements): void {
     const { dtype, shape } = entry.like;
     if (rows === undefined) return this.#kernels.reduceSum(inputs, out, dtype);
     const rowBytes = sizeOf(shape.slice(1)) * dtypeInfo(dtype).bytes;
-    new Uint8Array(out.buffer, out.byteOffset, out.byteLength).fill(0);
+    this.#kernels.clear(out);
     this.#kernels.scatterRows(inputs[0]!, rows, out, rowBytes);
   }
 
@@ -360,18 +375,3 @@ export class UpdateRule {
     entry.counters = {};
   }
 }
-
-/** What updates need of the coordinator around them. */
-interface UpdateContext {
-  readonly budget: MemoryBudget;
-  readonly pins: Pins;
-  /** Called when an option of the optimizer has changed by itself. */
-  changed(): void;
-}
-
-type DenseLike = Pick<TensorHandle, 'dtype' | 'shape'>;
-
-/** What an optimizer remembers of a key. */
-type KeyState = Readonly<Pick<Entry, 'count' | 'counters'>> & {
-  readonly slots: ReadonlyMap<string, TensorData>;
-};

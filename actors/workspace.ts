@@ -1,11 +1,22 @@
-import { dtypeInfo, type DType, type TensorData } from '../src/core/dtypes.js';
+import { cpu, type Device } from '../src/core/devices.js';
+import { DeviceArray, type Elements } from '../src/core/device-array.js';
+import { deviceBackend } from '../src/core/device-backend.js';
+import { dtypeInfo, type DType } from '../src/core/dtypes.js';
 import type { Key } from '../src/core/keys.js';
-import { allocate, type MemoryBudget } from '../src/core/memory.js';
+import type { MemoryBudget } from '../src/core/memory.js';
+import { newElements } from '../src/core/tensor.js';
+
+/** Where a buffer lies: beside what it belongs to. */
+export type Place = Pick<Device, 'type' | 'index'>;
+
+/** Memory of the CPU. */
+export const onCpu: Place = cpu(0);
 
 /** What a buffer is for. */
 export interface Purpose {
   readonly dtype: DType;
   readonly length: number;
+  readonly place: Place;
   /** Names it in the message of `memory_limit`. */
   readonly what: string;
   readonly key: Key;
@@ -14,21 +25,21 @@ export interface Purpose {
 /** Buffers of the store beside the stored tensors, counted against its budget before they are made. */
 export class Workspace {
   readonly #budget: MemoryBudget;
-  /** Buffers for sums that an updater function reads, free to use again, by dtype and length. */
-  readonly #free = new Map<string, TensorData[]>();
-  /** One buffer a dtype for what ends within one update. */
-  readonly #scratch = new Map<DType, TensorData>();
+  /** Buffers for sums that an updater function reads, free to use again, by dtype, length and place. */
+  readonly #free = new Map<string, Elements[]>();
+  /** One buffer a dtype and place for what ends within one update. */
+  readonly #scratch = new Map<string, Elements>();
 
   constructor(budget: MemoryBudget) {
     this.#budget = budget;
   }
 
   /** A buffer of zeros of its own. Throws `memory_limit`. */
-  reserve({ dtype, length, what, key }: Purpose): TensorData {
+  reserve({ dtype, length, place, what, key }: Purpose): Elements {
     const bytes = length * dtypeInfo(dtype).bytes;
     this.#budget.reserve(bytes, what, key);
     try {
-      return allocate(dtype, length);
+      return newElements(dtype, length, place);
     } catch (error) {
       this.#budget.release(bytes);
       throw error;
@@ -36,30 +47,32 @@ export class Workspace {
   }
 
   /** Gives the bytes of a buffer back that nobody uses any more. */
-  release(data: TensorData): void {
+  release(data: Elements): void {
     this.#budget.release(data.byteLength);
+    if (data instanceof DeviceArray) deviceBackend().discard(data);
   }
 
   /** A buffer that was given back, or a new one; its contents are anything. */
-  take(purpose: Purpose): TensorData {
+  take(purpose: Purpose): Elements {
     return this.#free.get(kindOf(purpose))?.pop() ?? this.reserve(purpose);
   }
 
   /** Keeps a buffer for the next `take` of the same kind. */
-  give(purpose: Omit<Purpose, 'what' | 'key'>, data: TensorData): void {
+  give(purpose: Omit<Purpose, 'what' | 'key'>, data: Elements): void {
     const free = this.#free.get(kindOf(purpose));
     if (free) free.push(data);
     else this.#free.set(kindOf(purpose), [data]);
   }
 
   /** Room that is overwritten by the next caller, with at least `length` elements. */
-  scratch(purpose: Purpose): TensorData | undefined {
+  scratch(purpose: Purpose): Elements | undefined {
     if (purpose.length === 0) return undefined;
-    const known = this.#scratch.get(purpose.dtype);
+    const kind = kindOf({ ...purpose, length: 0 });
+    const known = this.#scratch.get(kind);
     if (known !== undefined && known.length >= purpose.length) return known;
     const larger = this.reserve(purpose);
     if (known !== undefined) this.release(known);
-    this.#scratch.set(purpose.dtype, larger);
+    this.#scratch.set(kind, larger);
     return larger;
   }
 
@@ -72,6 +85,6 @@ export class Workspace {
   }
 }
 
-function kindOf({ dtype, length }: Omit<Purpose, 'what' | 'key'>): string {
-  return `${dtype} ${length}`;
+function kindOf({ dtype, length, place }: Omit<Purpose, 'what' | 'key'>): string {
+  return place.type === 'cpu' ? `${dtype} ${length}` : `${dtype} ${length} ${place.index}`;
 }

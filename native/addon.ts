@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isMainThread } from 'node:worker_threads';
+import type { AddonCuda } from './cuda/addon-cuda.js';
 import type { AnyTypedArray, Cpu, DenseArray, KernelFunctions } from './types.js';
 
 /**
@@ -16,6 +17,8 @@ export interface Addon {
   readonly steps: readonly string[];
   forCpu(cpu: Cpu): AddonKernels | undefined;
   readonly engine: AddonEngine;
+  /** CUDA; its `missingReason` says why it cannot be used where it cannot. */
+  readonly cuda: AddonCuda;
   /**
    * Where the first huge page of an untouched buffer starts, from its beginning, 0 where there is no
    * room: they are asked for under `bytes` bytes from there on.

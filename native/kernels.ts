@@ -5,8 +5,11 @@ import { checkDecode, checkEncode, checkQuantize } from './check-compression.js'
 import { checkedRows } from './check-rows.js';
 import { checkSquares, checkStep } from './check-step.js';
 import { checkCast, checkCopy, checkReduceSum, typeOf } from './checks.js';
+import { cudaBackend } from './cuda/backend.js';
+import { withDevices } from './cuda/kernels.js';
 import { codeOf, resolveDtype } from './dtype-codes.js';
 import * as reference from './reference.js';
+import { useDeviceBackend } from '../src/core/device-backend.js';
 import { placeLargeTensors } from '../src/core/memory.js';
 import { sizeOf } from '../src/core/shape.js';
 import type { AnyTypedArray, Cpu, KernelFunctions, Kernels } from './types.js';
@@ -16,6 +19,7 @@ import type { AnyTypedArray, Cpu, KernelFunctions, Kernels } from './types.js';
 export type * from './types.js';
 
 const { addon, missingReason } = loadAddon();
+useDeviceBackend(cudaBackend);
 if (addon !== undefined) placeLargeTensors((buffer, bytes) => addon.useHugePages(buffer, bytes));
 
 /** One sentence that says why there is no addon; `undefined` where it was loaded. */
@@ -26,9 +30,9 @@ export const cpus: readonly Cpu[] = ['none', ...(addon?.cpus ?? [])];
 
 /** The kernels for one of `cpus`; `none` gives the TypeScript references. */
 export function kernelsFor(cpu: Cpu): Kernels {
-  if (cpu === 'none') return { name: 'reference', cpu, ...checked(reference) };
+  if (cpu === 'none') return withDevices(checked(reference), { name: 'reference', cpu });
   assert(addon !== undefined && cpus.includes(cpu), `no kernels for ${cpu} on this machine`);
-  return { name: 'native', cpu, ...checked(nativeFunctions(addon, cpu)) };
+  return withDevices(checked(nativeFunctions(addon, cpu)), { name: 'native', cpu });
 }
 
 /**
@@ -53,6 +57,7 @@ function nativeFunctions({ forCpu, externalBuffer, steps }: Addon, cpu: Cpu): Ke
   const memoryOf = new WeakMap<ArrayBuffer, ArrayBufferLike>();
   return {
     ...native,
+    clear: reference.clear,
     reduceSum(inputs, out, dtype) {
       native.reduceSum(inputs, out, codeOf(resolveDtype(out, dtype)));
     },
@@ -143,6 +148,10 @@ function checked(functions: KernelFunctions): KernelFunctions {
     copy(source, outs) {
       checkCopy(source, outs);
       functions.copy(source, outs);
+    },
+    clear(out) {
+      assert(ArrayBuffer.isView(out), 'a kernel takes typed arrays');
+      functions.clear(out);
     },
     cast(source, out, saidFrom, saidTo) {
       const [from, to] = [resolveDtype(source, saidFrom), resolveDtype(out, saidTo)];

@@ -20,6 +20,11 @@ export function copy(source: AnyTypedArray, outs: readonly AnyTypedArray[]): voi
   for (const out of outs) copyElements(source as DenseArray, out as DenseArray);
 }
 
+/** Zeros in every byte. */
+export function clear(out: AnyTypedArray): void {
+  new Uint8Array(out.buffer, out.byteOffset, out.byteLength).fill(0);
+}
+
 /** Converts `source` to the dtype of `out`. */
 export function cast(source: DenseArray, out: DenseArray, from?: DType, to?: DType): void {
   castElements(source, resolveDtype(source, from), out, resolveDtype(out, to));

@@ -9,6 +9,7 @@ import { format, resolveConfig } from 'prettier';
 const root = join(import.meta.dirname, '..');
 const page = join(root, 'docs', 'api.md');
 const entry = join(root, 'dist', 'src', 'index.d.ts');
+const cudaEntry = join(root, 'dist', 'src', 'cuda.d.ts');
 
 /** Exported names with the file that declares each, in the order of src/index.ts. */
 function exportsOf(file) {
@@ -62,7 +63,7 @@ function codeFrom(lines, at) {
     // Comments have brackets of their own.
     const bare = line.replace(/\/\*\*.*?\*\/|^\s*\*.*$|\/\*\*.*$|=>/g, '');
     depth += (bare.match(/[{([<]/g) ?? []).length - (bare.match(/[})\]>]/g) ?? []).length;
-    if (!/^\s*(?:#private;|private constructor\()/.test(line)) code.push(line);
+    if (!/^\s*(?:#private;|private constructor\(|\[array\]\()/.test(line)) code.push(line);
     if (depth <= 0 && /[;}]\s*$/.test(bare)) break;
   }
   return code
@@ -101,18 +102,19 @@ function recipesIn(folder) {
 
 const order = { class: 0, function: 1, const: 1, interface: 2, type: 2 };
 const titles = ['Classes', 'Functions and values', 'Types'];
+const sections = (list) =>
+  list.toSorted((a, b) => a.name.localeCompare(b.name, 'en')).map(sectionOf);
 const groups = titles.map(() => []);
 for (const exported of exportsOf(entry)) {
   groups[order[declarationsOf(exported)[0].kind]].push(exported);
 }
 const text = [
   '# API reference\n',
-  'All that `tensorkv` exports, made of the docstrings by `npm run docs`. The [pages](README.md) say how',
+  'All that `tensorkv` and `tensorkv/cuda` export, made of the docstrings by `npm run docs`. The [pages](README.md) say how',
   'it goes together.\n',
-  ...groups.flatMap((group, i) => [
-    `## ${titles[i]}\n`,
-    ...group.toSorted((a, b) => a.name.localeCompare(b.name, 'en')).map(sectionOf),
-  ]),
+  ...groups.flatMap((group, i) => [`## ${titles[i]}\n`, ...sections(group)]),
+  '## tensorkv/cuda\n',
+  ...sections(exportsOf(cudaEntry)),
   '## Optimizers\n',
   ...recipesIn('core/optimizers'),
   '## Schedules\n',

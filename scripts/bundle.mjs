@@ -14,7 +14,7 @@ const root = join(import.meta.dirname, '..');
 const dist = join(root, 'dist');
 const bundle = join(dist, 'src', 'bundle.js');
 const entries = ['src/device-thread', 'actors/coordinator-thread'];
-const roots = ['src/index', ...entries];
+const roots = ['src/index', 'src/cuda', ...entries];
 const options = { absWorkingDir: root, format: 'esm', platform: 'node', target: 'esnext' };
 
 /** The modules behind the roots, without folder and ending, by name. */

@@ -1,7 +1,7 @@
 // Checks that imports point one way, that nothing imports itself in a circle, and that each outside
 // thing has one door:
 //
-//   examples (by package name) -> src/*.ts -> actors -> native/{kernels,engine}.ts -> src/core
+//   examples (by package name) -> src/*.ts -> actors -> native/{kernels,engine,cuda}.ts -> src/core
 //   src/stress -> src/history, src/*.ts
 //
 //   node scripts/check-imports.mjs [folder of a repository]
@@ -17,7 +17,7 @@ const layers = [
   { files: /^src\/stress\//, may: [/^src\//] },
   {
     files: /^src\//,
-    may: [/^src\/(?!history\/|stress\/)/, /^actors\//, /^native\/kernels\.ts$/],
+    may: [/^src\/(?!history\/|stress\/)/, /^actors\//, /^native\/(kernels|cuda)\.ts$/],
   },
   {
     files: /^actors\//,

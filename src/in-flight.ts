@@ -1,8 +1,10 @@
 import { codecOf } from './core/elements.js';
+import { DeviceArray, type Elements } from './core/device-array.js';
 import type { DType, TensorData } from './core/dtypes.js';
 import { KVStoreError, showKey } from './core/errors.js';
 import type { Key } from './core/keys.js';
 import { isRowSparse, type RequestBody, type WireGroup } from './core/protocol.js';
+import { arrayOf } from './core/tensor.js';
 
 /** A call whose tensors are watched until it has ended. */
 export interface WatchedCall {
@@ -18,7 +20,7 @@ export interface WatchedCall {
 interface Use {
   readonly key: Key;
   readonly dtype: DType;
-  readonly data: TensorData;
+  readonly data: Elements;
   readonly isOut: boolean;
   /** A pushed value when its call began; undefined where nobody looks whether it changes. */
   before: TensorData | undefined;
@@ -29,10 +31,11 @@ interface Use {
  * be a race. A pushed tensor may not be written to until its call has ended. What a call reads or
  * writes for one key may not be read or written for another by a call that overlaps it, unless both
  * read; calls on one key take effect in order, and may hand tensors on. Memory that two
- * `SharedArrayBuffer` objects stand for, as after a clone, is not seen to be the same.
+ * `SharedArrayBuffer` objects stand for, as after a clone, is not seen to be the same; nor is it seen
+ * whether a pushed tensor on a CUDA device changes.
  */
 export class InFlight {
-  readonly #open = new Map<ArrayBufferLike, Set<Use>>();
+  readonly #open = new Map<Memory, Set<Use>>();
 
   /** Begins a call that has not been sent yet. Throws `bad_argument`, and is then not begun. */
   begin(body: RequestBody): WatchedCall {
@@ -64,20 +67,20 @@ export class InFlight {
 
   /** Open uses of the same memory, one of the two writing. */
   #meeting(use: Use): Use[] {
-    return [...(this.#open.get(use.data.buffer) ?? [])].filter((other) => meet(use, other));
+    return [...(this.#open.get(memoryOf(use)) ?? [])].filter((other) => meet(use, other));
   }
 
   #enter(use: Use): void {
     // What a call on the same key writes to may change.
     for (const other of this.#meeting(use)) use.before = other.before = undefined;
-    const uses = this.#open.get(use.data.buffer);
-    if (uses === undefined) this.#open.set(use.data.buffer, new Set([use]));
+    const uses = this.#open.get(memoryOf(use));
+    if (uses === undefined) this.#open.set(memoryOf(use), new Set([use]));
     else uses.add(use);
   }
 
   #leave(use: Use): void {
-    const uses = this.#open.get(use.data.buffer);
-    if (uses?.delete(use) === true && uses.size === 0) this.#open.delete(use.data.buffer);
+    const uses = this.#open.get(memoryOf(use));
+    if (uses?.delete(use) === true && uses.size === 0) this.#open.delete(memoryOf(use));
   }
 }
 
@@ -104,18 +107,26 @@ function usesOf(body: RequestBody): Use[] {
 }
 
 function usesOfGroup({ key, tensors }: WireGroup, isOut: boolean, keeps: boolean): Use[] {
-  const use = (dtype: DType, data: TensorData): Use => {
-    return { key, dtype, data, isOut, before: keeps ? data.slice() : undefined };
+  const use = (dtype: DType, data: Elements): Use => {
+    const isSeen = keeps && !(data instanceof DeviceArray); // Elsewhere a look would have to wait.
+    return { key, dtype, data, isOut, before: isSeen ? data.slice() : undefined };
   };
   return tensors.flatMap((tensor) => {
-    if (!isRowSparse(tensor)) return [use(tensor.dtype, tensor.data)];
-    return [use('int64', tensor.indices), use(tensor.rows.dtype, tensor.rows.data)];
+    if (!isRowSparse(tensor)) return [use(tensor.dtype, arrayOf(tensor))];
+    return [use('int64', tensor.indices), use(tensor.rows.dtype, arrayOf(tensor.rows))];
   });
+}
+
+/** A buffer, or the number of an allocation on a CUDA device. */
+type Memory = ArrayBufferLike | number;
+
+function memoryOf({ data }: Use): Memory {
+  return data instanceof DeviceArray ? data.id : data.buffer;
 }
 
 /** Whether two uses share memory, and one of them writes. */
 function meet(a: Use, b: Use): boolean {
-  if (!(a.isOut || b.isOut) || a.data.buffer !== b.data.buffer) return false;
+  if (!(a.isOut || b.isOut) || memoryOf(a) !== memoryOf(b)) return false;
   const end = ({ data }: Use): number => data.byteOffset + data.byteLength;
   return a.data.byteOffset < end(b) && b.data.byteOffset < end(a);
 }
@@ -134,13 +145,14 @@ function assertInOrder(use: Use, other: Use): void {
 
 function changeOf({ key, dtype, data, before }: Use): KVStoreError | undefined {
   if (before === undefined) return undefined;
-  const at = data.findIndex((element, i) => !Object.is(element, before[i]));
+  const now = data as TensorData;
+  const at = now.findIndex((element, i) => !Object.is(element, before[i]));
   if (at < 0) return undefined;
   const { get } = codecOf(dtype);
   return new KVStoreError(
     'bad_argument',
     `${showKey(key)} expected its values to stay as they are until the push has ended, but ` +
-      `element ${at} changed from ${get(before, at)} to ${get(data, at)}; the push was applied`,
+      `element ${at} changed from ${get(before, at)} to ${get(now, at)}; the push was applied`,
     { key },
   );
 }

@@ -94,17 +94,23 @@ export async function launch<Result = unknown>(
     count(options.devices, 'devices'),
     options,
   );
+  const { packed, cloned } = packArgs(options.args);
   const program: ProgramStart = {
     module,
     type: type.name,
     timeoutMs,
     debug,
-    args: packArgs(options.args),
+    args: cloned,
   };
   const entry = new URL('./device-thread.js', import.meta.url);
   const restarts = restartsOf(options);
   const watched = { ...coordinator, timeoutMs };
-  return asGroup<Result>(DeviceGroup.start({ entry, program, coordinator: watched, restarts }));
+  const start = { entry, program, coordinator: watched, restarts, unpack: unpackTensors };
+  const group = DeviceGroup.start(start);
+  // Tensors on CUDA devices live as long as a thread holds them: any device may yet be started.
+  const keep = (): unknown => packed;
+  void group.done.then(keep, keep);
+  return asGroup<Result>(group);
 }
 
 /** The limit of restarts, checked. Throws `bad_argument`. */
@@ -121,9 +127,10 @@ function restartsOf({ onDeath, restarts = {} }: LaunchOptions): Restarts {
 }
 
 /** The arguments as every device gets them, or `bad_argument` for what cannot cross threads. */
-function packArgs(args: unknown): unknown {
+function packArgs(args: unknown): { readonly packed: unknown; readonly cloned: unknown } {
   try {
-    return structuredClone(packTensors(args));
+    const packed = packTensors(args);
+    return { packed, cloned: structuredClone(packed) };
   } catch (error) {
     throw new KVStoreError(
       'bad_argument',
@@ -134,7 +141,7 @@ function packArgs(args: unknown): unknown {
 }
 
 function asGroup<Result>(devices: DeviceGroup<ProgramStart>): WorkerGroup<Result> {
-  const done = devices.done.then((results) => results.map(unpackTensors) as Result[]);
+  const done = devices.done as Promise<Result[]>;
   // A loss that nobody looks at ends the process, as any rejection does; whoever reads the events or
   // stops the group has seen it.
   const seen = (): void => void done.catch(() => undefined);
@@ -151,15 +158,7 @@ function asGroup<Result>(devices: DeviceGroup<ProgramStart>): WorkerGroup<Result
     },
     [Symbol.asyncIterator]: () => {
       seen();
-      return unpacked(devices.events);
+      return devices.events[Symbol.asyncIterator]();
     },
   };
-}
-
-async function* unpacked(events: AsyncIterable<DeviceEvent>): AsyncGenerator<GroupEvent, void> {
-  for await (const event of events) {
-    if (event.type === 'report') yield { ...event, data: unpackTensors(event.data) };
-    else if (event.type === 'finished') yield { ...event, result: unpackTensors(event.result) };
-    else yield event;
-  }
 }

@@ -1,5 +1,6 @@
 import { statusCounter, statusWord } from './core/layout.js';
 import type { Group } from './core/keys.js';
+import { arrayOf } from './core/tensor.js';
 import { fewestKeys } from './recent-calls.js';
 
 /** What `kv.stats()` tells. Bytes are those of elements. */
@@ -86,7 +87,7 @@ function totalOf(groups: readonly Pick<Group, 'tensors'>[]): Totals {
   for (const { tensors } of groups) {
     total.tensors += tensors.length;
     for (const tensor of tensors) {
-      total.bytes += 'indices' in tensor ? tensor.rows.data.byteLength : tensor.data.byteLength;
+      total.bytes += arrayOf('indices' in tensor ? tensor.rows : tensor).byteLength;
     }
   }
   return total;

@@ -145,6 +145,7 @@ export function commonSettings(
       consistency: type.consistency,
       staleness: stalenessOf(type, options.staleness),
       compression: type.compression,
+      onDevices: type.onDevices,
       onDeath,
       guard,
       updaterTimeoutMs: Math.min(updaterTimeoutMs, timeoutMs),

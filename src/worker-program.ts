@@ -7,6 +7,7 @@ import { packThrown } from './core/thrown.js';
 import { storeType } from './core/types.js';
 import { KVStore } from './kv-store.js';
 import { packTensors, unpackTensors } from './marshal.js';
+import { Parcels } from './parcels.js';
 
 /** What a worker's program is given. */
 export interface WorkerContext<Args = unknown> {
@@ -64,7 +65,8 @@ export function defineWorker<Args = unknown, Result = unknown>(
 
 /** Runs one program on this thread, from import to result, and tells the group how it ended. */
 export async function runProgram(start: DeviceStart<ProgramStart>): Promise<void> {
-  const tell = (message: FromDevice): void => parentPort!.postMessage(message);
+  const parcels = new Parcels(parentPort!);
+  const tell = (message: FromDevice): void => parcels.post(message);
   try {
     tell({ type: 'finished', result: packTensors(await execute(start, tell)) });
   } catch (error) {

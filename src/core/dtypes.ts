@@ -82,6 +82,16 @@ export function holds(dtype: DType, data: unknown): data is TensorData {
   return data instanceof arrays[dtype];
 }
 
+/** Whether `data` is a typed array of the kinds that hold tensors. */
+export function isTypedArray(data: unknown): data is TensorData {
+  return ArrayBuffer.isView(data);
+}
+
+/** A typed array of `length` zeros of this thread alone. */
+export function privateArray(dtype: DType, length: number): TensorData {
+  return new arrays[dtype](length);
+}
+
 /** The dtype a typed array holds; undefined for bits, which could be of either half type. */
 export function dtypeOf(data: unknown): DType | undefined {
   if (data instanceof Uint16Array) return undefined;

@@ -1,4 +1,6 @@
-import type { DType, TensorData } from './dtypes.js';
+import { DeviceArray, type Elements } from './device-array.js';
+import { deviceBackend } from './device-backend.js';
+import { privateArray, type DType, type TensorData } from './dtypes.js';
 import { bfloat16ToNumber, float16ToNumber, numberToBfloat16, numberToFloat16 } from './half.js';
 
 /** Elements of one dtype as numbers. */
@@ -49,16 +51,30 @@ export function codecOf(dtype: DType): Codec {
 }
 
 /** `out[i] = source[i]` in the dtype of `out`, as `Codec.set` rounds. Not for arrays that overlap. */
-export function castElements(source: TensorData, from: DType, out: TensorData, to: DType): void {
+export function castElements(source: Elements, from: DType, out: Elements, to: DType): void {
   if (from === to) return copyElements(source, out);
+  if (source instanceof DeviceArray || out instanceof DeviceArray) {
+    return deviceBackend().cast(source, from, out, to);
+  }
   const [{ get }, { set }] = [codecs[from], codecs[to]];
   for (let i = 0; i < out.length; i++) set(out, i, get(source, i));
 }
 
 /** Copies the elements of an array of the same dtype, bit by bit. */
-export function copyElements(source: TensorData, out: TensorData): void {
+export function copyElements(source: Elements, out: Elements): void {
+  if (source instanceof DeviceArray || out instanceof DeviceArray) {
+    return deviceBackend().copy(source, out);
+  }
   // Arrays of one type: `set` then moves bytes, whatever the elements are.
   out.set(source as never);
+}
+
+/** The elements as a typed array: those of a device as a copy, made when what writes them has ended. */
+export function onHost(elements: Elements): TensorData {
+  if (!(elements instanceof DeviceArray)) return elements;
+  const copy = privateArray(elements.dtype, elements.length);
+  deviceBackend().download(elements, copy);
+  return copy;
 }
 
 function toInt64(x: number): bigint {

@@ -137,6 +137,11 @@ function newBuffer(bytes: number, spareBytes = 0): SharedArrayBuffer {
 /** Collects garbage; the bytes of collected buffers are given back within a few turns. */
 function sweep(): void {
   unsweptBytes = 0;
+  collectGarbage();
+}
+
+/** Has everything found that nobody can reach. */
+export function collectGarbage(): void {
   setFlagsFromString('--expose-gc');
   (runInNewContext('gc') as () => void)();
 }

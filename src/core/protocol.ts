@@ -217,6 +217,8 @@ export interface CoordinatorOptions {
   /** With `ssp`: how many pushes a worker may be ahead of the slowest. Default 0. */
   readonly staleness?: number;
   readonly compression: CompressionMode;
+  /** Whether a key lives on the CUDA device of the value that it is made of. Default: all on the CPU. */
+  readonly onDevices?: boolean;
   readonly onDeath: OnDeath;
   /** Bytes that stored tensors, slots and scratch may take. */
   readonly memoryLimit: number;

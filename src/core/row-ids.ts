@@ -1,8 +1,9 @@
 import { isHalf } from './dtypes.js';
+import { onHost } from './elements.js';
 import { KVStoreError, show } from './errors.js';
 import { setNumbers, toNumbers } from './int64.js';
 import { allocate } from './memory.js';
-import { Tensor, type AnyTensor } from './tensor.js';
+import { arrayOf, Tensor, type AnyTensor } from './tensor.js';
 
 /** Row ids as callers give them: one, a typed array, a tensor, or arrays of these to any depth. */
 export type RowIds = number | bigint | ArrayBufferView | AnyTensor | readonly RowIds[];
@@ -51,7 +52,7 @@ export function isAscending(numbers: Float64Array): boolean {
 
 function numbersOf(ids: unknown): Float64Array {
   if (ids instanceof Tensor) {
-    return numbersOf(isHalf(ids.dtype) ? ids.toFloat32() : ids.data);
+    return numbersOf(isHalf(ids.dtype) ? ids.toFloat32() : onHost(arrayOf(ids)));
   }
   if (ids instanceof BigInt64Array || ids instanceof BigUint64Array) return toNumbers(ids);
   if (ArrayBuffer.isView(ids) && !(ids instanceof DataView)) {
@@ -79,7 +80,7 @@ function collect(ids: unknown, numbers: number[]): void {
 
 /** Id i of a flat list as it was given: numbers do not tell the ids beyond 2 ** 53 apart. */
 function exactly(ids: unknown, i: number): string | undefined {
-  const data = ids instanceof Tensor ? ids.data : ids;
+  const data = ids instanceof Tensor ? onHost(arrayOf(ids)) : ids;
   const list = Array.isArray(data) || ArrayBuffer.isView(data) ? (data as ArrayLike<unknown>) : [];
   return typeof list[i] === 'bigint' ? String(list[i]) : undefined;
 }

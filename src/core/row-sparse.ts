@@ -1,7 +1,7 @@
 import { tensor } from './creation.js';
-import { showDevice, type Device } from './devices.js';
+import { cpu, showDevice, type Device } from './devices.js';
 import type { DType, TensorData } from './dtypes.js';
-import { castElements } from './elements.js';
+import { castElements, onHost } from './elements.js';
 import type { Scalar } from './elementwise.js';
 import { KVStoreError, show } from './errors.js';
 import { toNumbers } from './int64.js';
@@ -10,6 +10,7 @@ import { isAscending, readRowIds, sharedIds, type RowIds } from './row-ids.js';
 import { RowIndex } from './row-index.js';
 import { sameShape, showShape, sizeOf, toShape, type Shape } from './shape.js';
 import {
+  arrayOf,
   Tensor,
   zeros,
   type AnyTensor,
@@ -92,14 +93,15 @@ export class RowSparseTensor {
 
   /** All rows, those not held as zeros. Throws `memory_limit` where the machine cannot hold them. */
   toDense(): Tensor {
-    const dense = zeros(this.shape, { dtype: this.dtype, device: this.device });
-    if (this.nnz === 0) return dense;
+    const { dtype, device } = this;
+    const dense = zeros(this.shape, { dtype, device: hostFor(device) });
+    if (this.nnz === 0) return onto(device, dense);
     const [from, to] = [bytesOf(this.rows), bytesOf(dense)];
     const rowBytes = from.length / this.nnz;
     for (const [i, id] of toNumbers(this.indices).entries()) {
       to.set(from.subarray(i * rowBytes, (i + 1) * rowBytes), id * rowBytes);
     }
-    return dense;
+    return onto(device, dense);
   }
 
   /** The rows held, printed like a matrix; below them which they are, shape, dtype and device. */
@@ -188,7 +190,7 @@ function toRows({ rows, dtype, device }: RowSparseOptions, shape: Shape): Tensor
 function copyOf(source: AnyTensor, options: TensorOptions): Tensor {
   const { dtype = source.dtype, device = source.device } = options;
   const copy = zeros(source.shape, { dtype, device });
-  castElements(source.data, source.dtype, copy.data, dtype);
+  castElements(arrayOf(source), source.dtype, arrayOf(copy), dtype);
   return copy;
 }
 
@@ -205,13 +207,13 @@ function sortRows(ids: Float64Array, rows: Tensor): { indices: BigInt64Array; ro
   }
   const indices = sharedIds(ids.toSorted());
   places.lookup(indices, slots);
-  const sorted = zeros(rows.shape, { dtype: rows.dtype, device: rows.device });
+  const sorted = zeros(rows.shape, { dtype: rows.dtype, device: hostFor(rows.device) });
   const [from, to] = [bytesOf(rows), bytesOf(sorted)];
   const rowBytes = from.length / ids.length;
   for (const [i, slot] of toNumbers(slots).entries()) {
     to.set(from.subarray(slot * rowBytes, (slot + 1) * rowBytes), i * rowBytes);
   }
-  return { indices, rows: sorted };
+  return { indices, rows: onto(rows.device, sorted) };
 }
 
 /** Whether `indices` are rows of `shape`, ascending and each once. */
@@ -220,6 +222,16 @@ function areRowsOf(shape: Shape, indices: BigInt64Array): boolean {
   return ids.length === 0 || (ids[0]! >= 0 && ids.at(-1)! < shape[0]! && isAscending(ids));
 }
 
-function bytesOf({ data }: Tensor): Uint8Array {
+/** Where rows of a tensor on `device` are put in order: on the CPU. */
+function hostFor(device: Device): Device {
+  return device.type === 'cpu' ? device : cpu(0);
+}
+
+function onto(device: Device, made: Tensor): Tensor {
+  return device.type === 'cpu' ? made : made.to(device);
+}
+
+function bytesOf(tensor: Tensor): Uint8Array {
+  const data = onHost(arrayOf(tensor));
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }

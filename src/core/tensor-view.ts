@@ -1,6 +1,7 @@
+import type { Elements } from './device-array.js';
 import type { NumberData } from './dtypes.js';
 import { KVStoreError } from './errors.js';
-import { Tensor, type TensorHandle } from './tensor.js';
+import { array, arrayOf, Tensor, type TensorHandle } from './tensor.js';
 
 /**
  * A read-only tensor on the stored bytes of one version of a key: what `pull(key, { view: true })`
@@ -20,16 +21,13 @@ export class TensorView extends Tensor {
       get(this: TensorView): NumberData {
         return this.elements().data;
       },
-      set(): void {
-        // What the constructor of `Tensor` says: `elements` has it too.
-      },
     });
   }
 
   /** `release` is called once, when the view is. */
   constructor(handle: TensorHandle, version: number, release: () => void) {
     const elements = handle instanceof Tensor ? (handle as Tensor) : Tensor.fromHandle(handle);
-    super(elements);
+    super(elements); // Its `data` is the accessor.
     this.#elements = elements;
     this.version = version;
     this.#release = release;
@@ -59,6 +57,10 @@ export class TensorView extends Tensor {
   elements(): Tensor {
     if (this.isReleased) throw this.#error('expected a view that is held, but it was released');
     return this.#elements;
+  }
+
+  override [array](): Elements {
+    return arrayOf(this.elements());
   }
 
   /** Throws `bad_argument`: another thread would not be told of the release. */

@@ -17,13 +17,23 @@ export interface StoreType {
   /** Whether it is for one caller or for a group of workers. */
   readonly distributed: boolean;
   readonly compression: CompressionMode;
+  /** Whether keys live on the CUDA devices of the values that they are made of; else on the CPU. */
+  readonly onDevices: boolean;
 }
 
-const local = { consistency: 'sync', distributed: false, compression: 'none' } as const;
-const device = { ...local, compression: 'values' } as const;
-const sync = { consistency: 'sync', distributed: true, compression: 'workers' } as const;
+const cpuOnly = { onDevices: false } as const;
+const local = { ...cpuOnly, consistency: 'sync', distributed: false, compression: 'none' } as const;
+const device = { ...local, compression: 'values', onDevices: true } as const;
+const sync = {
+  ...cpuOnly,
+  consistency: 'sync',
+  distributed: true,
+  compression: 'workers',
+} as const;
 const async = { ...sync, consistency: 'async' } as const;
 const ssp = { ...sync, consistency: 'ssp' } as const;
+const deviceSync = { ...sync, onDevices: true } as const;
+const deviceAsync = { ...async, onDevices: true } as const;
 
 /** Names of today, and those that MXNet still accepts for the same things. */
 const types = {
@@ -34,10 +44,10 @@ const types = {
   local_allreduce_device: device,
   dist: sync,
   dist_sync: sync,
-  dist_device_sync: sync,
-  dist_sync_device: sync,
+  dist_device_sync: deviceSync,
+  dist_sync_device: deviceSync,
   dist_async: async,
-  dist_async_device: async,
+  dist_async_device: deviceAsync,
   dist_ssp: ssp,
 } as const satisfies Readonly<Record<string, Omit<StoreType, 'name'>>>;
 

@@ -24,7 +24,8 @@ for (const [name, distributed, consistency] of table) {
   test(`S18: ${name} is a store type in any case, and keeps its name`, (t) => {
     const one = name.includes('device') ? 'values' : 'none';
     const compression = distributed ? 'workers' : one;
-    const expected = { name, distributed, consistency, compression };
+    const onDevices = name.includes('device');
+    const expected = { name, distributed, consistency, compression, onDevices };
     t.deepEqual(storeType(name), expected);
     t.deepEqual(storeType(name.toUpperCase()), expected);
   });

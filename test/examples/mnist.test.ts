@@ -96,6 +96,7 @@ const badFlags: readonly (readonly [readonly string[], string])[] = [
     ['--type', 'sync'],
     '--type expected one of dist_sync, dist_device_sync, dist_async, got "sync"',
   ],
+  [['--cuda'], '--cuda expected --type dist_device_sync, got dist_sync'],
   [['--devices', '1', '--compare'], '--compare expected --devices from 2 up, got 1'],
   [['--speed', '1'], "unknown option '--speed'"],
   [['--lr'], "option '--lr <rate>' argument missing"],

@@ -34,12 +34,13 @@ export async function openGroup(
   side: Side,
   { type, workers, timeoutMs }: GroupOptions,
 ): Promise<Group> {
-  const { consistency, compression, name } = storeType(type);
+  const { consistency, compression, onDevices, name } = storeType(type);
   const coordinator: CoordinatorOptions = {
     workers,
     consistency,
     staleness: 0,
     compression,
+    onDevices,
     onDeath: 'abort',
     memoryLimit: 2 ** 30,
     status: new SharedArrayBuffer(statusBytes),

@@ -3,6 +3,8 @@ import { openGroup, type Group, type Side } from '../helpers/groups.js';
 import { difference, type Outcome } from './outcomes.js';
 import { programs, type Program } from './program.js';
 import { ProgramRun } from './run.js';
+import type { Place } from './tensors.js';
+import { cpu } from '../../src/index.js';
 
 /** A group with its keys is used for so many programs: opening one costs more than running some. */
 const programsPerGroup = { thread: 40, engine: 12, reference: 12 } as const;
@@ -12,10 +14,12 @@ const timeoutMs = 10_000;
 /** Groups of one side that are open, by type and devices. */
 class Groups {
   readonly #side: Side;
+  readonly #place: Place;
   readonly #open = new Map<string, { readonly group: Group; programs: number }>();
 
-  constructor(side: Side) {
+  constructor({ side, place }: PlacedSide) {
     this.#side = side;
+    this.#place = place;
   }
 
   async run(program: Program, number: number): Promise<readonly Outcome[]> {
@@ -29,7 +33,11 @@ class Groups {
       this.#open.set(name, held);
     }
     held.programs += 1;
-    const run = new ProgramRun(held.group, program, number * keysPerProgram, side === 'thread');
+    const run = new ProgramRun(held.group, program, {
+      base: number * keysPerProgram,
+      mayBlock: side === 'thread',
+      place: this.#place,
+    });
     const outcomes = await run.run();
     if (held.programs >= programsPerGroup[side]) await this.#close(name);
     return outcomes;
@@ -46,12 +54,28 @@ class Groups {
   }
 }
 
+/** A side, and where the tensors of its programs live. */
+export interface PlacedSide {
+  readonly side: Side;
+  readonly place: Place;
+}
+
+const ordinary = [
+  { side: 'engine', place: cpu },
+  { side: 'reference', place: cpu },
+] as const;
+
 /**
- * Runs `count` random programs around the engine and around the reference. Returns how many calls they
- * made. Throws with the smallest program found on which the two differ.
+ * Runs `count` random programs around the engine and around the reference, or around two others. Returns
+ * how many calls they made. Throws with the smallest program found on which the two differ.
  */
-export async function compareSides(count: number, seed: number): Promise<number> {
-  let sides = [new Groups('engine'), new Groups('reference')] as const;
+export async function compareSides(
+  count: number,
+  seed: number,
+  [one, other]: readonly [PlacedSide, PlacedSide] = ordinary,
+): Promise<number> {
+  const open = (): readonly [Groups, Groups] => [new Groups(one), new Groups(other)];
+  let sides = open();
   let calls = 0;
   let number = 0;
   const property = fc.asyncProperty(programs, async (program) => {
@@ -62,7 +86,7 @@ export async function compareSides(count: number, seed: number): Promise<number>
     if (differs === undefined) return;
     // Others are not to start from whatever this one has left behind.
     await Promise.all(sides.map((side) => side.close()));
-    sides = [new Groups('engine'), new Groups('reference')];
+    sides = open();
     throw new Error(differs);
   });
   try {

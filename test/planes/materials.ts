@@ -1,7 +1,7 @@
 import type { AnyTensor, RowSparseTensor } from '../../src/index.js';
 import type { Reading } from './outcomes.js';
 import { isOneByOne, kindOf, type KeyKind, type Program, type Step } from './program.js';
-import { ofOtherDtype, Pool, someRows } from './tensors.js';
+import { ofOtherDtype, Pool, someRows, type Place } from './tensors.js';
 
 export type Value = AnyTensor | RowSparseTensor;
 
@@ -20,12 +20,14 @@ export interface KeyCall {
  */
 export class Materials {
   readonly #program: Program;
+  readonly #place: Place;
   readonly #pools = new Map<string, Pool>();
   readonly #again = new Map<number, KeyCall>();
   #calls = 0;
 
-  constructor(program: Program) {
+  constructor(program: Program, place: Place) {
     this.#program = program;
+    this.#place = place;
   }
 
   /** What all tensors hold. */
@@ -46,13 +48,14 @@ export class Materials {
   /** What a rank inits a key with; rank 0's counts. */
   initial(rank: number, key: number): Value {
     const kind = this.kind(key);
-    if (kind.isSparse) return someRows(kind, [1, 4], this.#program.seed);
+    if (kind.isSparse) return someRows(kind, [1, 4], this.#program.seed, this.#place);
     return this.#pool(rank === 0 ? 'init' : 'init of others', rank).get(key + 5, kind);
   }
 
   rows(key: number, picks: readonly number[]): RowSparseTensor {
     this.#calls += 1;
-    return someRows(this.kind(key), picks, this.#program.seed + this.#calls);
+    const seed = this.#program.seed + this.#calls;
+    return someRows(this.kind(key), picks, seed, this.#place);
   }
 
   /** A plain push that completes a round. */
@@ -138,7 +141,7 @@ export class Materials {
   #pool(name: string, seed: number): Pool {
     const known = this.#pools.get(name);
     if (known !== undefined) return known;
-    const made = new Pool(name, this.#program.seed + seed);
+    const made = new Pool(name, this.#program.seed + seed, this.#place);
     this.#pools.set(name, made);
     return made;
   }

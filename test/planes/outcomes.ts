@@ -1,5 +1,7 @@
 import type { AnyTensor, DType, KVStoreError, RowSparseTensor } from '../../src/index.js';
 import { viewOf } from '../../src/core/dtypes.js';
+import { onHost } from '../../src/core/elements.js';
+import { arrayOf } from '../../src/core/tensor.js';
 import { firstDifference } from '../helpers/floats.js';
 
 /** Elements as they were when somebody looked. */
@@ -17,7 +19,9 @@ export interface Outcome {
   readings: readonly Reading[];
 }
 
-export function readingOf(name: string, { dtype, data }: AnyTensor): Reading {
+export function readingOf(name: string, tensor: AnyTensor): Reading {
+  const data = onHost(arrayOf(tensor));
+  const { dtype } = tensor;
   const bytes = new Uint8Array(data.byteLength);
   bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
   return { name, dtype, bytes };

@@ -1,3 +1,5 @@
+import { onHost } from '../../src/core/elements.js';
+import { arrayOf } from '../../src/core/tensor.js';
 import type { KVStore, RowSparseTensor, Tensor, TensorView, Updater } from '../../src/index.js';
 import type { Group } from '../helpers/groups.js';
 import { program as moduleAt } from '../helpers/workers.js';
@@ -12,7 +14,7 @@ import {
   type Rule,
   type Step,
 } from './program.js';
-import { ofOtherDtype, Pool, someRows } from './tensors.js';
+import { ofOtherDtype, Pool, someRows, type Place } from './tensors.js';
 
 /** A view that is held; `call` and `index` say of which pull. */
 interface HeldView {
@@ -24,12 +26,22 @@ interface HeldView {
   isUsed: boolean;
 }
 
+/** How a program is run on a group. */
+export interface ProgramPlace {
+  /** Its keys are those from here on, which the group does not have. */
+  readonly base: number;
+  /** Whether calls that are to block do so; else they are awaited. */
+  readonly mayBlock: boolean;
+  /** Where its tensors live. */
+  readonly place: Place;
+}
+
 /** Keys that exist from the start and are not stored row-sparse, and no large one. */
 const listedAgain = [0, 1, 2, 3, 4, 6];
 
 const addTwice: Updater = (_, input, stored) => void stored.add_(input, 2);
 const refuseLarge: Updater = (_, input, stored) => {
-  if (input.data.some((x) => Math.abs(x) > 1e7)) throw new Error('too large');
+  if (elementsOf(input).some((x) => Math.abs(Number(x)) > 1e7)) throw new Error('too large');
   stored.add_(input);
 };
 const updaters = {
@@ -52,6 +64,7 @@ export class ProgramRun {
   readonly #program: Program;
   readonly #base: number;
   readonly #materials: Materials;
+  readonly #place: Place;
   readonly #open = new Set<Promise<unknown>>();
   readonly #exists = new Set<number>();
   /** Pushes that count towards rounds, by device and key. */
@@ -62,16 +75,13 @@ export class ProgramRun {
   #isCompressing = false;
   #epoch = 0;
 
-  /**
-   * Its keys are those from `base` on, which the group does not have. `mayBlock`: calls that are to
-   * block do so, else they are awaited.
-   */
-  constructor({ stores }: Group, program: Program, base: number, mayBlock: boolean) {
+  constructor({ stores }: Group, program: Program, { base, mayBlock, place }: ProgramPlace) {
     this.#stores = stores;
     this.#mayBlock = mayBlock;
     this.#program = program;
     this.#base = base;
-    this.#materials = new Materials(program);
+    this.#materials = new Materials(program, place);
+    this.#place = place;
     this.#pushes = stores.map(() => Array.from({ length: keyCount }, () => 0));
   }
 
@@ -252,13 +262,13 @@ export class ProgramRun {
 
   /** A call that must fail, and change nothing. */
   #wrong(kv: KVStore, { device, picks, keys }: Step): void {
-    const own = new Pool('wrong', this.#program.seed);
+    const own = new Pool('wrong', this.#program.seed, this.#place);
     const unknown = this.#name(keyCount + 1);
     const key = this.#name(keys[0]!);
     const like = this.#materials.kind(keys[0]!);
     const good = own.get(1, like);
     const longer = own.get(1, { ...like, shape: [...like.shape, 2] });
-    const rows = someRows({ ...like, shape: [6, 2] }, picks, 1);
+    const rows = someRows({ ...like, shape: [6, 2] }, picks, 1, this.#place);
     const calls: readonly (() => Promise<unknown>)[] = [
       () => kv.push(unknown, good),
       () => kv.push([key, unknown], [good, good]),
@@ -444,6 +454,10 @@ export class ProgramRun {
   #name(key: number): number | string {
     return this.#program.type === 'device' ? `k${this.#base + key}` : this.#base + key;
   }
+}
+
+function elementsOf(tensor: Tensor): (number | bigint)[] {
+  return Array.from<number | bigint>(onHost(arrayOf(tensor)) as Float32Array);
 }
 
 function nextTurn(): Promise<void> {

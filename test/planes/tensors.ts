@@ -1,15 +1,16 @@
 import {
-  cpu,
   rowSparse,
   Tensor,
   tensor,
   zeros,
   type AnyTensor,
+  type Device,
   type DType,
   type RowSparseTensor,
 } from '../../src/index.js';
 import type { TensorData } from '../../src/core/dtypes.js';
 import { sizeOf } from '../../src/core/shape.js';
+import { arrayOf } from '../../src/core/tensor.js';
 import { readingOf, type Reading } from './outcomes.js';
 import type { KeyKind } from './program.js';
 
@@ -39,26 +40,36 @@ function elementsOf(dtype: DType, length: number, start: number): TensorData {
   return data;
 }
 
+/** Where the tensors live that are made for one of three devices. */
+export type Place = (device: 0 | 1 | 2) => Device;
+
 /** A tensor of a kind whose elements follow from `seed`; every eighth has one that is not finite. */
-function make({ dtype, shape }: Pick<KeyKind, 'dtype' | 'shape'>, seed: number): AnyTensor {
+function make(
+  { dtype, shape }: Pick<KeyKind, 'dtype' | 'shape'>,
+  seed: number,
+  place: Place,
+): AnyTensor {
   const length = sizeOf(shape);
   const start = Math.imul(seed, 0x9e3779b1) >>> 0;
   const elements = elementsOf(dtype, Math.min(length, period), start);
-  const made = zeros(shape, { dtype: dtype as 'float32', device: cpu(start % 3) });
+  const made = zeros(shape, { dtype: dtype as 'float32' });
   for (let at = 0; at < length; at += period) {
     made.data.set(elements.subarray(0, length - at) as Float32Array, at);
   }
-  return made;
+  const device = place((start % 3) as 0 | 1 | 2);
+  return device.type === 'cpu' ? Tensor.fromHandle({ ...made.handle(), device }) : made.to(device);
 }
 
 /** Where tensors come from: of one device for one key, or of one call. Made when first asked for. */
 export class Pool {
   readonly name: string;
   readonly #seed: number;
+  readonly #place: Place;
   readonly #made = new Map<string, AnyTensor>();
 
-  constructor(name: string, seed: number) {
+  constructor(name: string, seed: number, place: Place) {
     this.name = name;
+    this.#place = place;
     this.#seed = seed * 31;
   }
 
@@ -68,13 +79,13 @@ export class Pool {
     const known = this.#made.get(`${like} ${pick}`);
     if (known !== undefined) return known;
     if (pick !== 0 && pick !== 4) {
-      return this.add(`${like} ${pick}`, make({ dtype, shape }, this.#seed + pick));
+      return this.add(`${like} ${pick}`, make({ dtype, shape }, this.#seed + pick, this.#place));
     }
     const length = sizeOf(shape);
-    const { data } = make({ dtype, shape: [length + 1] }, this.#seed);
+    const both = make({ dtype, shape: [length + 1] }, this.#seed, this.#place);
     const [first, second] = [0, 1].map((offset) => {
-      const part = data.subarray(offset, offset + length);
-      return Tensor.fromHandle({ shape, dtype, device: cpu(0), data: part }) as AnyTensor;
+      const data = arrayOf(both).subarray(offset, offset + length);
+      return Tensor.fromHandle({ shape, dtype, device: both.device, data }) as AnyTensor;
     });
     this.add(`${like} 0`, first!);
     this.add(`${like} 4`, second!);
@@ -97,9 +108,10 @@ export function someRows(
   { dtype, shape }: KeyKind,
   picks: readonly number[],
   seed: number,
+  place: Place,
 ): RowSparseTensor {
   const ids = [...new Set(picks.map((pick) => pick % shape[0]!))];
-  const rows = make({ dtype, shape: [ids.length, ...shape.slice(1)] }, seed);
+  const rows = make({ dtype, shape: [ids.length, ...shape.slice(1)] }, seed, place);
   return rowSparse({ shape, indices: ids, rows, dtype: dtype as 'float32' });
 }
 

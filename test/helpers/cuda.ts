@@ -1,0 +1,37 @@
+import test, { type ExecutionContext } from 'ava';
+import { onHost } from '../../src/core/elements.js';
+import { arrayOf } from '../../src/core/tensor.js';
+import type { AnyTensor } from '../../src/index.js';
+import { count } from './cuda-tensors.js';
+import { firstDifference } from './floats.js';
+
+export { first, randomTensor, second, tameTensor } from './cuda-tensors.js';
+
+/**
+ * Tests of CUDA devices: they are skipped where there are none. `npm run cuda:test` has a driver that
+ * stands in for one.
+ */
+
+/** Declares a test that needs a CUDA device. */
+export const cudaTest = count > 0 ? test : test.skip;
+
+/** Declares a test that needs two of them. */
+export const twoDevicesTest = count > 1 ? test : test.skip;
+
+/** One at a time, as tests that start threads are. */
+export const serialCudaTest = count > 0 ? test.serial : test.skip;
+
+/** Asserts that two tensors, wherever they live, have the same bits. */
+export function sameBits(
+  t: ExecutionContext,
+  actual: AnyTensor,
+  expected: AnyTensor,
+  what: string,
+): void {
+  t.is(actual.dtype, expected.dtype, what);
+  t.deepEqual(actual.shape, expected.shape, what);
+  const [a, b] = [onHost(arrayOf(actual)), onHost(arrayOf(expected))];
+  const at = firstDifference(a, b, expected.dtype);
+  if (at >= 0) t.fail(`${what}: element ${at} is ${a[at]}, not ${b[at]}`);
+  else t.pass();
+}
