@@ -107,6 +107,7 @@ type Floats = Float32Array | DeviceArray;
 /** One round of one key on its way through a codec. */
 class CompressedRound implements RoundValues {
   readonly inputs: Elements[] = [];
+  readonly isCompressed = true;
   readonly #kernels: Kernels;
   readonly #workspace: Workspace;
   readonly #entry: Entry;

@@ -253,7 +253,7 @@ export class Coordinator implements Actor<ToCoordinator> {
       case 'setUpdater':
       case 'setOptimizer':
       case 'setCompression':
-        this.#rounds.resume(); // So that keys which nothing waits for are idle.
+        this.#rounds.finish(); // So that keys which nothing waits for are idle.
         return this.#configuring.run(ticket, request);
       case 'setHyper':
         this.#updates.change(request.options);

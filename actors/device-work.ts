@@ -99,7 +99,8 @@ export class DeviceWork implements DeviceWatcher {
     for (const { devices, tickets, before } of unsent) {
       if (!devices.includes(device)) continue;
       before?.restore();
-      for (const ticket of tickets) ticket.failure ??= failure;
+      const named = before === undefined ? failure : { ...failure, key: before.entry.key };
+      for (const ticket of tickets) ticket.failure ??= named;
     }
     this.sent(device);
   }

@@ -210,7 +210,9 @@ export class KeyTable {
       const made = values.map(({ key, tensors }, i) =>
         this.#newEntry(key, this.#entries.size + i, tensors[0]!),
       );
-      this.#kernels.flush();
+      for (const { cudaDevice } of made) {
+        if (cudaDevice !== undefined) this.#kernels.flush(cudaDevice);
+      }
       return made;
     } catch (error) {
       this.#budget.release(bytes);

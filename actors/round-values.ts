@@ -15,6 +15,8 @@ export interface RoundValues {
   readonly inputs: readonly Elements[];
   /** Set where the one input holds these rows alone: ascending, each once. */
   readonly rows?: BigInt64Array;
+  /** Whether codecs have something left of it. */
+  readonly isCompressed?: boolean;
   /** With `applied` what the codes left out is kept, else it is as it was before. */
   end(applied: boolean): void;
 }

@@ -1,42 +1,24 @@
 import { showKey, toFailure, type Failure } from '../src/core/errors.js';
-import {
-  type FromCoordinator,
-  type Rank,
-  type Updated,
-  type WireTensor,
-} from '../src/core/protocol.js';
+import type { Rank, Updated, WireTensor } from '../src/core/protocol.js';
 import type { TensorHandle } from '../src/core/tensor.js';
 import { spansCall } from './call-scale.js';
-import { pushesOf, shared, type ClosableRound, type ReadyRound } from './closable-rounds.js';
-import type { Closing } from './closing.js';
-import type { DeviceWork } from './device-work.js';
+import {
+  factorOf,
+  failureOf,
+  pushesOf,
+  shared,
+  type ClosableRound,
+  type ReadyRound,
+} from './closable-rounds.js';
 import type { RoundValues } from './round-values.js';
 import type { Entry, EntryTicket } from './entry.js';
-import type { Members } from './members.js';
-import type { Pulls } from './pulls.js';
 import { pushedValues } from './pushed-values.js';
 import { ReadyQueue } from './ready-queue.js';
+import type { RoundsContext } from './rounds-context.js';
 import type { Rule } from './rule.js';
-import type { UpdateRule } from './update-rule.js';
 
 /** Updates that devices may be making at once; bounds the scratch memory. */
 const maxPendingUpdates = 64;
-
-/** What rounds need of the coordinator around them. */
-export interface RoundsContext {
-  readonly members: Members;
-  readonly closing: Closing;
-  readonly updates: UpdateRule;
-  readonly pulls: Pulls;
-  /** What is kept back for CUDA devices. */
-  readonly work: DeviceWork;
-  /** Sends to a device. */
-  send(to: Rank, message: FromCoordinator): void;
-  /** Called once for each ticket whose parts have all ended. */
-  settle(ticket: EntryTicket): void;
-  /** Called for each new version. */
-  applied(): void;
-}
 
 /** One group of a request with the entry of its key. */
 export interface EntryGroup<Wire extends WireTensor = WireTensor> {
@@ -209,18 +191,28 @@ export class Rounds {
     }
     const { updates } = this.#context;
     const ready = rounds.flatMap((round) => this.#valuesOf(round));
-    const factor = updates.callFactor(rule, ready);
+    // What a device refused of one key's values may have been those of another.
+    const isRefused =
+      ready.length < rounds.length &&
+      ready.some(({ entry: { cudaDevice } }) => cudaDevice !== undefined);
+    const { factor, failure: refused = isRefused ? ticket.failure : undefined } = factorOf(
+      updates,
+      rule,
+      ready,
+    );
     for (const { values, ...round } of ready) {
-      let failure: Failure | undefined;
+      let failure = refused;
       const before = this.#context.work.begin(round.entry);
       try {
-        if (factor !== undefined) updates.apply(rule, round.entry, values, factor);
+        if (failure === undefined && factor !== undefined)
+          updates.apply(rule, round.entry, values, factor);
       } catch (error) {
-        failure = toFailure(error, 'updater_error');
+        failure = failureOf(error, round.entry);
       }
       this.#context.work.end(before, round.ranks, failure);
       values.end(failure === undefined && factor !== undefined);
-      this.#endRound(round.entry, round.ranks, failure, factor === undefined ? 'skipped' : 'run');
+      const isSkipped = factor === undefined && failure === undefined;
+      this.#endRound(round.entry, round.ranks, failure, isSkipped ? 'skipped' : 'run');
       this.#ready.add(round.entry);
     }
     return true;
@@ -232,7 +224,7 @@ export class Rounds {
       const values = this.#context.updates.valuesOf(entry, pushesOf(entry, ranks));
       return [{ entry, ranks, values, inputs: values.inputs }];
     } catch (error) {
-      this.#endRound(entry, ranks, toFailure(error, 'updater_error'));
+      this.#endRound(entry, ranks, failureOf(error, entry));
       return [];
     }
   }
@@ -254,7 +246,7 @@ export class Rounds {
       if (rule.kind === 'caller') return this.#startUpdate(entry, ranks, values, rule);
       updates.apply(rule, entry, values);
     } catch (error) {
-      failure = toFailure(error, 'updater_error');
+      failure = failureOf(error, entry);
     }
     values?.end(failure === undefined);
     this.#context.work.end(before, ranks, failure);

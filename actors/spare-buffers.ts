@@ -53,9 +53,11 @@ export class SpareBuffers {
 
   /** Gives the spare buffer up; views may still hold it. */
   release(entry: Entry): void {
+    if (entry.spare === undefined) return;
+    // As long as something is kept back for its device, a refusal may put the key back into it.
+    if (entry.cudaDevice !== undefined) this.#kernels.flush(entry.cudaDevice);
     const { spare } = entry;
     entry.spare = undefined;
-    if (spare === undefined) return;
     if (this.#pins.isPinned(spare)) this.#pins.orphan(spare);
     else this.#workspace.release(spare);
   }

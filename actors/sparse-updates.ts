@@ -71,22 +71,29 @@ export class SparseUpdates {
   /** The sum of a round with zeros for the rows that nobody pushed; to be released. */
   spread(entry: Entry, sum: Elements, positions: BigInt64Array): Elements {
     const all = this.#buffer(entry, entry.rows!.size, 'the sum');
-    this.#kernels.scatterRows(sum, positions, all, rowBytesOf(entry));
-    return all;
+    try {
+      this.#kernels.scatterRows(sum, positions, all, rowBytesOf(entry));
+      return all;
+    } catch (error) {
+      this.#workspace.release(all);
+      throw error;
+    }
   }
 
   /** Copies of the sum of a round and of the rows that were pushed, for an updater. */
   open(entry: Entry, { inputs, rows: ids }: RoundValues): OpenUpdate {
-    const input = this.#buffer(entry, ids!.length, 'the sum');
+    const made = [this.#buffer(entry, ids!.length, 'the sum')];
     try {
-      const scratch = this.#buffer(entry, ids!.length, 'the update buffer');
+      made.push(this.#buffer(entry, ids!.length, 'the update buffer'));
+      const [input, scratch] = made as [Elements, Elements];
       this.#kernels.copy(inputs[0]!, [input]);
       const positions = entry.rows!.find(ids!);
       this.#kernels.gatherRows(entry.stored, positions, scratch, rowBytesOf(entry));
+      this.#send(entry); // Whoever runs the updater is to see it.
       // The round's own list may lie in memory that its device uses again.
       return { shape: entry.shapeOf(ids!.length), input, scratch, rows: ids!.slice() };
     } catch (error) {
-      this.#workspace.release(input);
+      for (const each of made) this.#workspace.release(each);
       throw error;
     }
   }

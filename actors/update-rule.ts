@@ -197,7 +197,7 @@ export class UpdateRule {
         throw new Error('an updater function runs on its device, see start()');
     }
     // What the codecs left out is exchanged as soon as the round has ended.
-    if (this.compression.rule !== undefined) this.#send(entry);
+    if (values.isCompressed === true) this.#send(entry);
   }
 
   /** Sends what a CUDA device has to do for `entry`, so that it can no more be refused. */
@@ -270,7 +270,9 @@ export class UpdateRule {
       this.#guard.check(entry, values.inputs[0]!);
       return this.#sparse.replace(entry, values);
     }
-    const aside = this.#guard.watches(entry) || this.#spares.isPinned(entry);
+    // Rows are put in behind zeros, and a device may yet refuse them.
+    const isUnsure = values.rows !== undefined && entry.cudaDevice !== undefined;
+    const aside = isUnsure || this.#guard.watches(entry) || this.#spares.isPinned(entry);
     if (aside) this.#spares.prepare(entry);
     this.#sumInto(entry, values, aside ? entry.spare! : entry.stored);
     if (!aside) return this.#spares.trim(entry);

@@ -2,6 +2,7 @@ import { cpu, type Device } from '../src/core/devices.js';
 import { DeviceArray, type Elements } from '../src/core/device-array.js';
 import { deviceBackend } from '../src/core/device-backend.js';
 import { dtypeInfo, type DType } from '../src/core/dtypes.js';
+import { KVStoreError } from '../src/core/errors.js';
 import type { Key } from '../src/core/keys.js';
 import type { MemoryBudget } from '../src/core/memory.js';
 import { newElements } from '../src/core/tensor.js';
@@ -42,7 +43,8 @@ export class Workspace {
       return newElements(dtype, length, place);
     } catch (error) {
       this.#budget.release(bytes);
-      throw error;
+      if (!(error instanceof KVStoreError)) throw error;
+      throw new KVStoreError(error.code, `${what}: ${error.message}`, { key, cause: error });
     }
   }
 

@@ -4,7 +4,7 @@ import { copyElements } from '../src/core/elements.js';
 import { KVStoreError } from '../src/core/errors.js';
 import type { CudaDeviceInfo } from './cuda/addon-cuda.js';
 import { cudaAddon, cudaError, missingReason } from './cuda/door.js';
-import { flush } from './cuda/queue.js';
+import { kernels } from './kernels.js';
 
 /** The door to CUDA for what is not a kernel of the store: devices, waits, handles, users' kernels. */
 
@@ -26,7 +26,7 @@ export function deviceInfo(device: number): CudaDeviceInfo {
 
 /** Blocks until all work of this thread on the device has ended. */
 export function synchronize(device: number): void {
-  flush(device);
+  kernels.flush(device);
   cudaAddon().synchronize(device);
 }
 
@@ -37,7 +37,7 @@ export function addressOf({ id, byteOffset }: DeviceArray): bigint {
 
 /** Resolves once what writes the elements so far has ended. */
 export function ready({ id, device }: DeviceArray): Promise<void> {
-  flush(device);
+  kernels.flush(device);
   return settled((done) => cudaAddon().whenReady(id, done));
 }
 
@@ -45,7 +45,7 @@ export function ready({ id, device }: DeviceArray): Promise<void> {
 export function copyAsync(source: Elements, out: Elements): Promise<void> {
   if (source instanceof DeviceArray && !(out instanceof DeviceArray)) {
     if (out.length === 0) return Promise.resolve();
-    flush(source.device);
+    kernels.flush(source.device);
     const { id, byteOffset } = source;
     return settled((done) => cudaAddon().downloadAsync(id, byteOffset, out, done));
   }
@@ -110,6 +110,13 @@ export interface LaunchShape {
 const kinds = { array: 0, int32: 1, uint32: 2, float32: 3, float64: 4, int64: 5 } as const;
 const accesses = { read: 1, write: 2, readWrite: 3 } as const;
 
+/** Whether something is an argument of a launch. */
+export function isArgument(argument: unknown): argument is LaunchArgument {
+  const { kind, array } = Object(argument) as { readonly kind?: unknown; readonly array?: unknown };
+  if (typeof kind !== 'string' || !Object.hasOwn(kinds, kind)) return false;
+  return kind !== 'array' || array instanceof DeviceArray;
+}
+
 /** Launches a kernel of a module on a device, in order with the other work on its arrays. */
 export function launchKernel(
   device: number,
@@ -117,7 +124,7 @@ export function launchKernel(
   { grid, block, sharedBytes }: LaunchShape,
   args: readonly LaunchArgument[],
 ): void {
-  flush(device);
+  kernels.flush(device);
   const words = Float64Array.from(args.flatMap(wordsOf));
   cudaAddon().launch(kernel, grid, block, sharedBytes, words);
 }

@@ -63,8 +63,8 @@ async function node(rest) {
   const { status, output } = await start(command, { env, timeoutMs: limitMs });
   let count = 0;
   for (const [, fails, name] of output.matchAll(/^(not )?ok \d+ - (.*)$/gm)) {
-    if (/# (SKIP|TODO)/.test(name)) continue;
-    tally.note(fails === undefined, name);
+    // Nothing is missing here that a test could be skipped for.
+    tally.note(fails === undefined && !/# (SKIP|TODO)/.test(name), name);
     count += 1;
   }
   if (status !== 0 || count === 0) tally.note(false, 'ava', `status ${status}`, output);

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { showDevice } from './core/devices.js';
 import { KVStoreError, show, showKey } from './core/errors.js';
 import type { Group, Key, Value } from './core/keys.js';
 import type { OptimizerSpec } from './core/optimizers/optimizer.js';
@@ -90,19 +91,19 @@ export function checkPull(options: PullOptions & ReadOptions & Partial<ViewOptio
   return { ...order, ...(average ? { average } : {}), ...(view ? { view } : {}) };
 }
 
-/** `groups`, or `bad_argument` when a tensor is on a device past the store's `devices`. */
+/** `groups`, or `bad_argument` when a tensor is on a simulated device past the store's `devices`. */
 export function onDevices<T extends Value>(
   groups: Group<T>[],
   devices: number | undefined,
 ): Group<T>[] {
   if (devices === undefined) return groups;
   for (const { key, tensors } of groups) {
-    const stranger = tensors.find(({ device }) => device.index >= devices);
+    const stranger = tensors.find(({ device }) => device.type === 'cpu' && device.index >= devices);
     if (stranger === undefined) continue;
     throw new KVStoreError(
       'bad_argument',
       `${showKey(key)} expected tensors on devices below ${devices}, got ` +
-        `${stranger.device.type}(${stranger.device.index})`,
+        showDevice(stranger.device),
       { key },
     );
   }

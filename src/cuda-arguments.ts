@@ -2,6 +2,7 @@ import type { AccessMode, LaunchArgument } from '../native/cuda.js';
 import { DeviceArray } from './core/device-array.js';
 import { KVStoreError, show } from './core/errors.js';
 import { arrayOf, Tensor, type AnyTensor } from './core/tensor.js';
+import { TensorView } from './core/tensor-view.js';
 
 /** An argument of a kernel: what `read`, `write`, `readWrite`, `int32`, … give. */
 export type Argument = LaunchArgument;
@@ -60,6 +61,9 @@ export function int64(value: bigint | number): Argument {
 }
 
 function arrayArgument(tensor: unknown, access: AccessMode): Argument {
+  if (tensor instanceof TensorView && access !== 'read') {
+    throw new KVStoreError('bad_argument', `${access} expected a tensor to write to, got a view`);
+  }
   const array = tensor instanceof Tensor ? arrayOf(tensor) : undefined;
   if (array instanceof DeviceArray) return { kind: 'array', array, access };
   const got = array === undefined ? show(tensor) : 'one on the CPU';

@@ -1,10 +1,11 @@
 import * as native from '../native/cuda.js';
 import { DeviceArray } from './core/device-array.js';
 import { assertDevice, cuda, type Device } from './core/devices.js';
-import type { DType } from './core/dtypes.js';
+import { dtypeInfo, type DType } from './core/dtypes.js';
 import { KVStoreError, show } from './core/errors.js';
 import { sameShape, showShape, sizeOf, toShape, type Shape } from './core/shape.js';
 import { arrayOf, Tensor, type AnyTensor } from './core/tensor.js';
+import { TensorView } from './core/tensor-view.js';
 
 /** A CUDA device of this machine. */
 export interface CudaDevice {
@@ -77,6 +78,9 @@ export async function ready(tensor: AnyTensor): Promise<void> {
  */
 export async function copyAsync(from: AnyTensor, to: AnyTensor): Promise<void> {
   const [source, out] = [asTensor(from, 'copyAsync'), asTensor(to, 'copyAsync')];
+  if (out instanceof TensorView) {
+    throw new KVStoreError('bad_argument', 'copyAsync expected a tensor to write to, got a view');
+  }
   if (!sameShape(source.shape, out.shape)) {
     const message = `copyAsync expected shape ${showShape(out.shape)}, got ${showShape(source.shape)}`;
     throw new KVStoreError('shape_mismatch', message);
@@ -112,7 +116,12 @@ export function exportHandle(tensor: AnyTensor): ExportedTensor {
  * Nothing orders what the two processes do with it: they have to. Throws `bad_argument`.
  */
 export function importTensor(exported: ExportedTensor, device?: Device): Tensor {
-  const { handle, dtype } = exported;
+  if (typeof exported !== 'object' || exported === null) {
+    const message = `importTensor expected what exportHandle gives, got ${show(exported)}`;
+    throw new KVStoreError('bad_argument', message);
+  }
+  const { handle } = exported;
+  const { name: dtype } = dtypeInfo(exported.dtype);
   const shape = toShape(exported.shape);
   const place = device ?? cuda(exported.device);
   const index = indexOf(place, 'importTensor');

@@ -49,7 +49,7 @@ export class CudaKernel {
         `launch expected a list of arguments, got ${show(args)}`,
       );
     }
-    for (const [i, each] of (args as readonly Partial<Argument>[]).entries()) {
+    for (const [i, each] of args.entries()) {
       this.#checkArgument(each, i);
     }
     const shape = {
@@ -60,16 +60,16 @@ export class CudaKernel {
     native.launchKernel(this.device.index, this.#number, shape, args as readonly Argument[]);
   }
 
-  #checkArgument(argument: Partial<Argument> | null | undefined, i: number): void {
+  #checkArgument(argument: unknown, i: number): void {
     const place = `argument ${i} of kernel ${this.name}`;
-    if (argument?.kind === undefined) {
+    if (!native.isArgument(argument)) {
       const message = `${place} expected read(tensor), int32(number) or the like, got ${show(argument)}`;
       throw new KVStoreError('bad_argument', message);
     }
-    if (argument.kind !== 'array' || argument.array!.device === this.device.index) return;
+    if (argument.kind !== 'array' || argument.array.device === this.device.index) return;
     const message =
       `${place} expected a tensor on ${showDevice(this.device)}, ` +
-      `got one on cuda(${argument.array!.device})`;
+      `got one on cuda(${argument.array.device})`;
     throw new KVStoreError('bad_argument', message);
   }
 }

@@ -141,7 +141,7 @@ function packArgs(args: unknown): { readonly packed: unknown; readonly cloned: u
 }
 
 function asGroup<Result>(devices: DeviceGroup<ProgramStart>): WorkerGroup<Result> {
-  const done = devices.done as Promise<Result[]>;
+  const done = devices.done.then((results) => results as Result[]);
   // A loss that nobody looks at ends the process, as any rejection does; whoever reads the events or
   // stops the group has seen it.
   const seen = (): void => void done.catch(() => undefined);

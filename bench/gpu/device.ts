@@ -9,7 +9,7 @@ export const gpu = cuda(0);
 
 /** Sends what is kept back and waits until the device has done it. */
 export function finish(): void {
-  kernels.flush?.();
+  kernels.flush();
   cudaAddon().synchronize(gpu.index);
 }
 

@@ -2,6 +2,7 @@ import test, { type ExecutionContext } from 'ava';
 import { onHost } from '../../src/core/elements.js';
 import { arrayOf } from '../../src/core/tensor.js';
 import type { AnyTensor } from '../../src/index.js';
+import { deviceCount, status } from '../../src/cuda.js';
 import { count } from './cuda-tensors.js';
 import { firstDifference } from './floats.js';
 
@@ -15,8 +16,11 @@ export { first, randomTensor, second, tameTensor } from './cuda-tensors.js';
 /** Declares a test that needs a CUDA device. */
 export const cudaTest = count > 0 ? test : test.skip;
 
-/** Declares a test that needs two of them. */
-export const twoDevicesTest = count > 1 ? test : test.skip;
+/** Whether the driver is the one that stands in for a GPU: it can be told to fail. */
+export const isStandIn = deviceCount() > 1 && status().devices[0]!.name.startsWith('stand-in');
+
+/** Declares a test of what only the driver that stands in for a GPU does. */
+export const standInTest = isStandIn ? test : test.skip;
 
 /** One at a time, as tests that start threads are. */
 export const serialCudaTest = count > 0 ? test.serial : test.skip;

@@ -35,9 +35,10 @@ struct PoolAccess {
 
 // Results, attributes and flags, as cuda.h numbers them.
 constexpr Result kSuccess = 0, kInvalidValue = 1, kOutOfMemory = 2, kNoDevice = 100,
-                 kInvalidImage = 200, kNoBinaryForGpu = 209, kInvalidPtx = 218,
-                 kUnsupportedPtxVersion = 222, kInvalidSource = 300, kNotFound = 500,
-                 kNotReady = 600, kLaunchOutOfResources = 701, kPeerAccessAlreadyEnabled = 704;
+                 kInvalidImage = 200, kInvalidContext = 201, kNoBinaryForGpu = 209,
+                 kInvalidPtx = 218, kUnsupportedPtxVersion = 222, kInvalidSource = 300,
+                 kInvalidHandle = 400, kNotFound = 500, kNotReady = 600,
+                 kLaunchOutOfResources = 701, kPeerAccessAlreadyEnabled = 704;
 constexpr int kProcessorCount = 16, kCapabilityMajor = 75, kCapabilityMinor = 76,
               kMemoryPoolsSupported = 115;
 constexpr int kMaxDynamicSharedBytes = 8;

@@ -1,6 +1,9 @@
 // Compiled where there is a cuda.h, and never linked: the declarations of driver_functions.h are
 // those of the driver.
 #include <cuda.h>
+
+// Older headers lack some of the functions that are checked.
+#if CUDA_VERSION >= 12040
 #include <cudaTypedefs.h>
 
 #include <type_traits>
@@ -57,6 +60,8 @@ static_assert(kInvalidValue == CUDA_ERROR_INVALID_VALUE &&
               kOutOfMemory == CUDA_ERROR_OUT_OF_MEMORY);
 static_assert(kNoDevice == CUDA_ERROR_NO_DEVICE && kInvalidImage == CUDA_ERROR_INVALID_IMAGE);
 static_assert(kNoBinaryForGpu == CUDA_ERROR_NO_BINARY_FOR_GPU);
+static_assert(kInvalidContext == CUDA_ERROR_INVALID_CONTEXT &&
+              kInvalidHandle == CUDA_ERROR_INVALID_HANDLE);
 static_assert(kInvalidPtx == CUDA_ERROR_INVALID_PTX);
 static_assert(kUnsupportedPtxVersion == CUDA_ERROR_UNSUPPORTED_PTX_VERSION);
 static_assert(kInvalidSource == CUDA_ERROR_INVALID_SOURCE && kNotFound == CUDA_ERROR_NOT_FOUND);
@@ -79,3 +84,4 @@ static_assert(kIpcLazyPeerAccess == CU_IPC_MEM_LAZY_ENABLE_PEER_ACCESS);
 
 }  // namespace
 }  // namespace tensorkv::cuda
+#endif

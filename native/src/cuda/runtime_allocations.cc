@@ -22,7 +22,11 @@ void Sweep(Device& device) {
   std::erase_if(device.leaving, [](const Leaving& leaving) {
     for (const Point& user : leaving.users) {
       if (IsDone(user)) continue;
-      Poll(*user.stream);
+      try {
+        Poll(*user.stream);
+      } catch (const Failure&) {
+        return false;  // Another device, which is lost, has used it.
+      }
       if (!IsDone(user)) return false;
     }
     if (leaving.kind == Kind::kImported) {

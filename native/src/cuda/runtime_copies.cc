@@ -59,15 +59,14 @@ uint64_t Environment::DownloadAsync(uint64_t id, size_t offset, size_t bytes) {
   Block block = TakeBlock(lane, bytes);
   char* const data = block.data();
   const auto note = std::make_shared<Note>(mailbox_, ++last_note_, std::move(block));
-  Point point;
   try {
-    point = QueueDownload(lane, from.get(), offset, bytes, data);
+    const Point point = QueueDownload(lane, from.get(), offset, bytes, data);
+    const std::lock_guard lock(process.mutex);
+    lane.NotifyAt(point, note);
   } catch (const Failure&) {
     note->Drop();
     throw;
   }
-  const std::lock_guard lock(process.mutex);
-  lane.NotifyAt(point, note);
   return last_note_;
 }
 

@@ -16,6 +16,8 @@ constexpr size_t kElementBytes[kDtypeCount] = {4, 8, 2, 2, 1, 1, 4, 8};
 constexpr double kMostLength = 9007199254740991;
 constexpr size_t kMostOperands = 4096;
 constexpr size_t kMostHyper = 32;
+// Of Muon; each is some launches.
+constexpr double kMostIterations = 1000;
 // The range goes on to the end of its allocation.
 constexpr size_t kRest = SIZE_MAX;
 
@@ -411,6 +413,7 @@ void Decoder::CompleteStep(Head& head) {
   for (size_t k = 0; k < operation.outs.size(); ++k) {
     const Range out = RangeOf(operation.outs[k], !has_rows);
     for (size_t j = 1; j < apart.size(); ++j) RequireApart(out, apart[j]);
+    if (has_rows) RequireApart(RangeOf(operation.rows), out);
     if (!has_rows) RequireAligned(out, apart[0]);
     for (const Operand& input : operation.inputs) {
       if (has_rows) {
@@ -443,6 +446,8 @@ std::vector<size_t> WholeSlots(const char* rule, const double* own, size_t lengt
   }
   const bool is_muon = is("muon");
   Expect(is_muon || is("adafactorMatrix"), "Expected a rule that is known");
+  Expect(!is_muon || (own[3] >= 0 && own[3] <= kMostIterations && own[3] == std::floor(own[3])),
+         "Expected a number of iterations among the hyper-parameters");
   const size_t rows = count(own[is_muon ? 5 : 8]), columns = count(own[is_muon ? 6 : 9]);
   Expect(Times(rows, columns) == length, "Expected the shape of the tensor");
   return is_muon ? std::vector<size_t>{length} : std::vector<size_t>{rows, columns};

@@ -64,7 +64,7 @@ uint64_t Environment::Import(int number, const IpcHandle& handle, size_t bytes) 
   const Current current(driver, lane.device());
   Address address = 0;
   const Result result = driver.IpcOpenMemHandle(&address, handle, kIpcLazyPeerAccess);
-  if (result == kInvalidValue) {
+  if (result == kInvalidValue || result == kInvalidContext || result == kInvalidHandle) {
     throw Failure(FailureCode::kBadArgument,
                   "Expected a handle of memory that another process has, cuIpcOpenMemHandle "
                   "failed with " +

@@ -17,7 +17,8 @@ const std::string& Process::missing_reason() {
     if (!missing_reason_.empty()) return;
     devices_.resize(static_cast<size_t>(driver_.device_count));
     if (Fatbin().empty() && !driver_.is_stand_in) {
-      missing_reason_ = "this build has no CUDA kernels: nvcc was not found when it was built";
+      missing_reason_ =
+          "this build has no CUDA kernels: nvcc was not found, or failed, when it was built";
     }
   });
   return missing_reason_;

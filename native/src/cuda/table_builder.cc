@@ -1,6 +1,7 @@
 #include "table_builder.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace tensorkv::cuda {
 namespace {
@@ -26,8 +27,9 @@ size_t ChunkOfRows(size_t chunk, size_t row_length) {
 }  // namespace
 
 uint64_t TableBuilder::AddHyper(std::span<const double> hyper) {
-  if (!last_hyper_.empty() &&
-      std::equal(hyper.begin(), hyper.end(), last_hyper_.begin(), last_hyper_.end())) {
+  // By their bits: 0 and -0 are others.
+  if (!last_hyper_.empty() && last_hyper_.size() == hyper.size() &&
+      std::memcmp(hyper.data(), last_hyper_.data(), hyper.size_bytes()) == 0) {
     return last_hyper_at_;
   }
   last_hyper_.assign(hyper.begin(), hyper.end());
