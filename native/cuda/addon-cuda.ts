@@ -25,7 +25,7 @@ export interface CudaArrayInfo {
  * is never used again. What fails throws an `Error` whose `code` is an `ErrorCode`: `cuda_unavailable`;
  * `memory_limit` where the device has no more room; `peer_dead` for a device that is lost, and for an
  * allocation that is gone; `bad_argument`. Work is ordered by what it reads and writes, whatever thread
- * it comes from: nothing but `download`, `squares` and the like waits for it.
+ * it comes from: nothing but `download`, `synchronize` and `exportHandle` waits for it.
  */
 export interface AddonCuda {
   /** Why CUDA cannot be used here, one sentence; undefined where it can. Loads the driver. */

@@ -29,6 +29,15 @@ enum class Code : uint8_t {
   kIsFinite,     // outs[0], an int32 = 1 where all of inputs[0] is finite, else 0
 };
 
+// Hyper-parameters of a step, the common ones among them: no rule has more.
+constexpr size_t kMostHyper = 32;
+
+constexpr size_t kDtypeBytes[kDtypeCount] = {4, 8, 2, 2, 1, 1, 4, 8};
+constexpr size_t BytesOf(Dtype dtype) { return kDtypeBytes[static_cast<size_t>(dtype)]; }
+constexpr bool IsHalf(Dtype dtype) { return dtype == Dtype::kFloat16 || dtype == Dtype::kBfloat16; }
+// What a dtype is computed in.
+constexpr Dtype ComputedIn(Dtype dtype) { return IsHalf(dtype) ? Dtype::kFloat32 : dtype; }
+
 // A range of device memory. Address 0: there is none.
 struct Operand {
   uint64_t address = 0;

@@ -9,8 +9,6 @@
 namespace tensorkv::cuda {
 namespace {
 
-constexpr size_t kMostHyper = 32;
-
 #define TENSORKV_NAMES(name)                                                                  \
   {"tensorkv_" #name "_float32",  "tensorkv_" #name "_float64", "tensorkv_" #name "_float16", \
    "tensorkv_" #name "_bfloat16", "tensorkv_" #name "_int8",    "tensorkv_" #name "_uint8",   \

@@ -20,7 +20,6 @@ constexpr Entry kRules[] = {TENSORKV_RULES(TENSORKV_ELEMENTS, TENSORKV_ELEMENTS,
 
 }  // namespace
 
-size_t RuleCount() { return sizeof(kRules) / sizeof(kRules[0]); }
 Rule RuleOf(size_t rule) { return kRules[rule].rule; }
 const char* StepKernelOf(size_t rule, Dtype dtype) {
   return kRules[rule].kernels[static_cast<size_t>(dtype)];

@@ -18,7 +18,6 @@ enum class Rule : uint8_t {
   kMuon,
 };
 
-size_t RuleCount();
 Rule RuleOf(size_t rule);
 // "tensorkv_step_NAME_DTYPE": of a rule of the whole tensor the last of its kernels.
 const char* StepKernelOf(size_t rule, Dtype dtype);

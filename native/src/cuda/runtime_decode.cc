@@ -12,22 +12,14 @@
 namespace tensorkv::cuda {
 namespace {
 
-constexpr size_t kElementBytes[kDtypeCount] = {4, 8, 2, 2, 1, 1, 4, 8};
 constexpr double kMostLength = 9007199254740991;
 constexpr size_t kMostOperands = 4096;
-constexpr size_t kMostHyper = 32;
 // Of Muon; each is some launches.
 constexpr double kMostIterations = 1000;
 // The range goes on to the end of its allocation.
 constexpr size_t kRest = SIZE_MAX;
 
-size_t BytesOf(Dtype dtype) { return kElementBytes[static_cast<size_t>(dtype)]; }
-
 bool IsFloating(Dtype dtype) { return dtype <= Dtype::kBfloat16; }
-
-Dtype ComputedIn(Dtype dtype) {
-  return dtype == Dtype::kFloat64 ? Dtype::kFloat64 : Dtype::kFloat32;
-}
 
 size_t Times(size_t a, size_t b) {
   size_t product = 0;

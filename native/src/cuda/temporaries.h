@@ -27,10 +27,4 @@ inline size_t TemporaryBytes(const Operation& operation) {
 constexpr size_t kTileLength = 512;
 constexpr size_t TilesOf(size_t length) { return (length + kTileLength - 1) / kTileLength; }
 
-constexpr size_t kDtypeBytes[kDtypeCount] = {4, 8, 2, 2, 1, 1, 4, 8};
-constexpr size_t BytesOf(Dtype dtype) { return kDtypeBytes[static_cast<size_t>(dtype)]; }
-constexpr bool IsHalf(Dtype dtype) { return dtype == Dtype::kFloat16 || dtype == Dtype::kBfloat16; }
-// What a dtype is computed in.
-constexpr Dtype ComputedIn(Dtype dtype) { return IsHalf(dtype) ? Dtype::kFloat32 : dtype; }
-
 }  // namespace tensorkv::cuda

@@ -11,14 +11,6 @@ using cuda::Operation;
 
 constexpr size_t kLengthsOfLists[] = {0, 1, 3, 64, 1023, 4099};
 
-Operation Of(Code code, Dtype dtype, size_t length) {
-  Operation operation{};
-  operation.code = code;
-  operation.dtype = dtype;
-  operation.length = length;
-  return operation;
-}
-
 void TestSum(const KernelTable& kernels, Dtype dtype, size_t length, size_t offset,
              Random& random) {
   for (const size_t count : {1, 2, 3, 9, 17}) {

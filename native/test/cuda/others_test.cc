@@ -11,14 +11,6 @@ namespace {
 using cuda::Code;
 using cuda::Operation;
 
-Operation Of(Code code, Dtype dtype, size_t length) {
-  Operation operation{};
-  operation.code = code;
-  operation.dtype = dtype;
-  operation.length = length;
-  return operation;
-}
-
 template <typename T>
 T ElementOf(const Elements& elements, size_t i) {
   T value;

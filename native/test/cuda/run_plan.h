@@ -12,6 +12,14 @@
 
 namespace tensorkv::test {
 
+inline cuda::Operation Of(cuda::Code code, Dtype dtype, size_t length) {
+  cuda::Operation operation{};
+  operation.code = code;
+  operation.dtype = dtype;
+  operation.length = length;
+  return operation;
+}
+
 // Memory as a GPU gives it: of any size, and aligned.
 class PlanMemory {
  public:
