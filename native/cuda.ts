@@ -2,13 +2,13 @@ import { arrayOn, DeviceArray, type Elements } from '../src/core/device-array.js
 import { dtypeInfo, type DType } from '../src/core/dtypes.js';
 import { copyElements } from '../src/core/elements.js';
 import { KVStoreError } from '../src/core/errors.js';
-import type { CudaDeviceInfo } from './cuda/addon-cuda.js';
+import type { CudaDeviceInfo, CudaNcclInfo } from './cuda/addon-cuda.js';
 import { cudaAddon, cudaError, missingReason } from './cuda/door.js';
 import { kernels } from './kernels.js';
 
 /** The door to CUDA for what is not a kernel of the store: devices, waits, handles, users' kernels. */
 
-export type { CudaDeviceInfo };
+export type { CudaDeviceInfo, CudaNcclInfo };
 export { missingReason };
 
 /** Such as 13000. Throws `cuda_unavailable`, as all that follows. */
@@ -22,6 +22,11 @@ export function deviceCount(): number {
 
 export function deviceInfo(device: number): CudaDeviceInfo {
   return cudaAddon().deviceInfo(device);
+}
+
+/** Which NCCL there is. Opens it. */
+export function ncclInfo(): CudaNcclInfo {
+  return cudaAddon().ncclInfo();
 }
 
 /** Blocks until all work of this thread on the device has ended. */

@@ -4,10 +4,10 @@ if(NOT CMAKE_SYSTEM_NAME STREQUAL "Linux" OR NOT CMAKE_SYSTEM_PROCESSOR MATCHES 
   return()
 endif()
 
-set(RUNTIME_FILES src/cuda/driver.cc src/cuda/pinned.cc src/cuda/runtime_allocations.cc
+set(RUNTIME_FILES src/cuda/driver.cc src/cuda/nccl.cc src/cuda/pinned.cc src/cuda/runtime_allocations.cc
     src/cuda/runtime_compile.cc src/cuda/runtime_copies.cc src/cuda/runtime_decode.cc src/cuda/runtime_handles.cc
-    src/cuda/runtime_lane.cc src/cuda/runtime_modules.cc src/cuda/runtime_process.cc src/cuda/runtime_run.cc
-    src/cuda/runtime_streams.cc)
+    src/cuda/runtime_lane.cc src/cuda/runtime_modules.cc src/cuda/runtime_nccl.cc src/cuda/runtime_process.cc
+    src/cuda/runtime_run.cc src/cuda/runtime_streams.cc)
 add_library(cuda_runtime OBJECT ${RUNTIME_FILES})
 target_compile_options(cuda_runtime PRIVATE ${HARDENED})
 list(APPEND CUDA_LIBRARIES cuda_runtime ${CMAKE_DL_LIBS})
@@ -19,6 +19,15 @@ if(TENSORKV_CUDA_HEADERS)
   add_library(cuda_declarations OBJECT src/cuda/driver_check.cc)
   target_include_directories(cuda_declarations SYSTEM PRIVATE ${TENSORKV_CUDA_HEADERS})
   add_dependencies(cuda_runtime cuda_declarations)
+endif()
+
+# Where there is an nccl.h, those of NCCL.
+find_path(TENSORKV_NCCL_HEADERS nccl.h
+          HINTS $ENV{NCCL_HOME}/include $ENV{CUDA_HOME}/include $ENV{CUDA_PATH}/include /usr/local/cuda/include)
+if(TENSORKV_CUDA_HEADERS AND TENSORKV_NCCL_HEADERS)
+  add_library(nccl_declarations OBJECT src/cuda/nccl_check.cc)
+  target_include_directories(nccl_declarations SYSTEM PRIVATE ${TENSORKV_CUDA_HEADERS} ${TENSORKV_NCCL_HEADERS})
+  add_dependencies(cuda_runtime nccl_declarations)
 endif()
 
 if(TENSORKV_TESTS)

@@ -20,6 +20,7 @@ const programs = ['tensorkv_cuda_tests', 'tensorkv_cuda_runtime_tests'];
 const env = {
   TENSORKV_CUDA_DRIVER: standIn,
   TENSORKV_NVRTC: standIn,
+  TENSORKV_NCCL: standIn,
   TENSORKV_NATIVE: 'require',
 };
 

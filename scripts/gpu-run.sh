@@ -19,7 +19,7 @@ test) cuda '!dist/test/cuda/stand-in/**' "$@" ;;
 bench) node dist/bench/gpu/run.js "$@" ;;
 stand-in)
   TENSORKV_CUDA_DRIVER=$here/lib/tensorkv_stand_in.so
-  export TENSORKV_CUDA_DRIVER TENSORKV_NVRTC="$TENSORKV_CUDA_DRIVER"
+  export TENSORKV_CUDA_DRIVER TENSORKV_NVRTC="$TENSORKV_CUDA_DRIVER" TENSORKV_NCCL="$TENSORKV_CUDA_DRIVER"
   cuda "$@"
   ;;
 cpu) ava 'dist/test/core/tensor.test.js' 'dist/test/core/elements.test.js' \

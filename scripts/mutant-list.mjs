@@ -2,6 +2,8 @@
 // `changes` stands once and becomes what is behind it. `by` is what has to catch it: `tests`
 // (native/stress/engine_tests.cc), `stress` (native/stress/engine_stress.cc) or `cuda`
 // (native/test/cuda/runtime), all under the thread sanitizer.
+import { cudaMutants } from './mutant-list-cuda.mjs';
+
 const engine = 'engine.cc';
 const inbox = 'inbox.cc';
 const lists = 'lists.cc';
@@ -255,32 +257,5 @@ export const mutants = [
     changes: [['  is_uncalled_ = true;\n', '']],
     by: 'tests',
   },
-  {
-    name: 'a device that does not wait',
-    folder: 'cuda',
-    file: 'runtime_streams.cc',
-    changes: [['TheDriver().StreamWaitEvent(stream.handle, event, 0)', 'kSuccess']],
-    by: 'cuda',
-  },
-  {
-    name: 'readers that are written over',
-    folder: 'cuda',
-    file: 'runtime_streams.cc',
-    changes: [['  for (const Point& reader : allocation.readers) WaitFor(stream, reader);\n', '']],
-    by: 'cuda',
-  },
-  {
-    name: 'memory given back too early',
-    folder: 'cuda',
-    file: 'runtime_allocations.cc',
-    changes: [['    for (const Point& user : users) WaitFor(*device.releases, user);\n', '']],
-    by: 'cuda',
-  },
-  {
-    name: 'pinned memory used again too early',
-    folder: 'cuda',
-    file: 'runtime_lane.cc',
-    changes: [['Retire(stream_->issued + 1, std::move(block));', 'Retire(0, std::move(block));']],
-    by: 'cuda',
-  },
+  ...cudaMutants,
 ];

@@ -62,7 +62,7 @@ const tally = new Tally();
 const targets = Object.values(programs).map(({ target }) => target);
 const folder = build('thread', [...targets, 'tensorkv_stand_in']);
 const standIn = join(folder, 'build', 'Release', 'tensorkv_stand_in.so');
-const env = { ...options('thread'), TENSORKV_CUDA_DRIVER: standIn };
+const env = { ...options('thread'), TENSORKV_CUDA_DRIVER: standIn, TENSORKV_NCCL: standIn };
 const wanted = process.argv.slice(2);
 const chosen = mutants.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
 const left = [

@@ -92,13 +92,13 @@ async function runtime() {
   const commandOf = (parts, asan) => (name, folder) => {
     const program = join(folder, 'build', 'tensorkv_cuda_runtime_tests');
     const standIn = join(folder, 'build', 'Release', 'tensorkv_stand_in.so');
-    const env = { ...options(name), TENSORKV_CUDA_DRIVER: standIn };
+    const env = { ...options(name), TENSORKV_CUDA_DRIVER: standIn, TENSORKV_NCCL: standIn };
     if (env.ASAN_OPTIONS !== undefined) env.ASAN_OPTIONS += asan;
     return { command: [program, ...parts], env };
   };
   // A second stack for each of the emulator's threads would take most of the time.
   const usual = ':detect_stack_use_after_return=0';
-  const parts = ['calls', 'decoding', 'programs', 'ends'];
+  const parts = ['calls', 'decoding', 'programs', 'ends', 'broadcasts'];
   await both('runtime of CUDA', targets, commandOf(parts, usual));
   // What lies on a device that is lost cannot be given back.
   const lost = commandOf(['faults'], `${usual}:detect_leaks=0`);
@@ -106,7 +106,7 @@ async function runtime() {
 }
 
 /** What takes headers of CUDA, or is made of the kernels. */
-const needsToolkit = /(driver_check|fatbin)\.cc$/;
+const needsToolkit = /(driver_check|nccl_check|fatbin)\.cc$/;
 
 async function tidy({ quick }) {
   ensure({ 'clang-tidy-19': ['clang-tidy-19'] });

@@ -20,6 +20,16 @@ export interface CudaDevice {
   readonly uuid: string;
 }
 
+/** What there is of NCCL, which copies a tensor to several other devices at once. */
+export interface NcclStatus {
+  /** Otherwise tensors are copied to one device after the other: the same, but slower. */
+  readonly available: boolean;
+  /** One sentence that says why it is not available. */
+  readonly reason?: string;
+  /** Such as `'2.27.3'`. */
+  readonly version?: string;
+}
+
 /** What there is of CUDA on this machine. */
 export interface CudaStatus {
   readonly available: boolean;
@@ -27,14 +37,20 @@ export interface CudaStatus {
   readonly reason?: string;
   /** Such as 13000 for 13.0. */
   readonly driverVersion?: number;
+  /** Of NCCL, where CUDA is available. */
+  readonly nccl?: NcclStatus;
   readonly devices: readonly CudaDevice[];
 }
 
-/** Whether CUDA can be used here, and with what. Loads the driver; never throws for want of one. */
+/**
+ * Whether CUDA can be used here, and with what. Loads the driver, and NCCL; never throws for want of one.
+ */
 export function status(): CudaStatus {
   const reason = native.missingReason();
   if (reason !== undefined) return { available: false, reason, devices: [] };
-  return { available: true, driverVersion: native.driverVersion(), devices: devices() };
+  const found = native.ncclInfo();
+  const nccl = { available: found.reason === undefined, ...found };
+  return { available: true, driverVersion: native.driverVersion(), nccl, devices: devices() };
 }
 
 /** How many CUDA devices there are: 0 where CUDA is not available. */

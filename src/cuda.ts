@@ -9,7 +9,7 @@
  * - `cuda-kernels.ts`, `cuda-arguments.ts`: kernels of a user's own.
  */
 export type { Argument, LaunchSize } from './cuda-arguments.js';
-export type { CudaDevice, CudaStatus, ExportedTensor } from './cuda-devices.js';
+export type { CudaDevice, CudaStatus, ExportedTensor, NcclStatus } from './cuda-devices.js';
 
 export {
   float32,

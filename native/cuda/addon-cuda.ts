@@ -11,6 +11,12 @@ export interface CudaDeviceInfo {
   readonly uuid: string;
 }
 
+/** What is known of NCCL: the version of the one that was opened, and why none is used. */
+export interface CudaNcclInfo {
+  readonly version?: string;
+  readonly reason?: string;
+}
+
 /** What is known of an allocation. */
 export interface CudaArrayInfo {
   readonly device: number;
@@ -34,6 +40,8 @@ export interface AddonCuda {
   driverVersion(): number;
   deviceCount(): number;
   deviceInfo(device: number): CudaDeviceInfo;
+  /** Opens NCCL. */
+  ncclInfo(): CudaNcclInfo;
   /** An allocation of zeros that this thread holds once. */
   allocate(device: number, bytes: number): number;
   /** This thread holds it once more. Throws `peer_dead` where it is gone. */
@@ -54,6 +62,11 @@ export interface AddonCuda {
   ): void;
   /** Copies within a device or from one to another. */
   copy(from: number, fromOffset: number, to: number, toOffset: number, bytes: number): void;
+  /**
+   * Copies to several places, of which `outs` has id and offset in turn: to several other devices at once
+   * where there is NCCL. Places on one device are the same or lie apart.
+   */
+  broadcast(from: number, fromOffset: number, outs: Float64Array, bytes: number): void;
   /** Calls `done` on this thread once what writes `id` so far has ended. */
   whenReady(id: number, done: (error: Error | undefined) => void): void;
   /** Blocks until all work of this thread on the device has ended. */

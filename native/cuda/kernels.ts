@@ -14,7 +14,7 @@ import type {
 } from '../types.js';
 import { enqueue, flush, watch } from './queue.js';
 import { routedRows } from './rows.js';
-import { copyWithin, deviceAmong, onDevice, resultOf, transfer } from './staging.js';
+import { broadcast, copyWithin, deviceAmong, onDevice, resultOf, transfer } from './staging.js';
 
 type Anywhere = KernelFunctions<DeviceArray>;
 type AnyArray = AnyTypedArray | DeviceArray;
@@ -209,6 +209,7 @@ function copy(cpu: KernelFunctions, source: AnyArray, outs: readonly AnyArray[])
     return;
   }
   const beside: DeviceArray[] = [];
+  const elsewhere: DeviceArray[] = [];
   let here: AnyTypedArray | undefined;
   for (const out of outs) {
     if (!(out instanceof DeviceArray)) {
@@ -218,8 +219,9 @@ function copy(cpu: KernelFunctions, source: AnyArray, outs: readonly AnyArray[])
     } else if (out.device === source.device) {
       beside.push(out);
     } else {
-      transfer(source, out);
+      elsewhere.push(out);
     }
   }
+  broadcast(source, elsewhere);
   copyWithin(source, beside);
 }

@@ -30,6 +30,19 @@ export function transfer(source: Elements | AnyTypedArray, out: Elements | AnyTy
   }
 }
 
+/** Copies `source` to every out, which are on other devices. */
+export function broadcast(source: DeviceArray, outs: readonly DeviceArray[]): void {
+  if (source.byteLength === 0) return;
+  if (outs.length < 2) {
+    for (const out of outs) transfer(source, out);
+    return;
+  }
+  settle(source);
+  for (const out of outs) settle(out);
+  const places = Float64Array.from(outs.flatMap(({ id, byteOffset }) => [id, byteOffset]));
+  cudaAddon().broadcast(source.id, source.byteOffset, places, source.byteLength);
+}
+
 /** Copies `source` to every out on its device. */
 export function copyWithin(source: DeviceArray, outs: readonly DeviceArray[]): void {
   const others = outs.filter((out) => !isSame(source, out));

@@ -1,6 +1,7 @@
 // What JavaScript sees of CUDA; native/cuda/addon-cuda.ts has the types and says what each call
 // does.
 #include <array>
+#include <cmath>
 #include <cstring>
 #include <memory>
 #include <new>
@@ -141,6 +142,11 @@ Napi::Function FunctionAt(const Napi::CallbackInfo& info, size_t index) {
   return info[index].As<Napi::Function>();
 }
 
+std::span<const double> NumbersAt(const Napi::CallbackInfo& info, size_t index) {
+  const View view = ViewOf(info.Env(), info[index], napi_float64_array);
+  return {static_cast<const double*>(view.data), view.length};
+}
+
 Napi::Value Number(Napi::Env env, double number) { return Napi::Number::New(env, number); }
 
 Napi::Value BytesOf(Napi::Env env, const void* data, size_t size) {
@@ -177,6 +183,15 @@ Napi::Value DeviceInfo(const Napi::CallbackInfo& info) {
   result["totalBytes"] = Number(env, static_cast<double>(device.total_bytes));
   result["freeBytes"] = Number(env, static_cast<double>(device.free_bytes));
   result["uuid"] = Napi::String::New(env, device.uuid);
+  return result;
+}
+
+Napi::Value NcclInfo(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const cuda::NcclInfo nccl = cuda::InfoOfNccl();
+  Napi::Object result = Napi::Object::New(env);
+  if (!nccl.version.empty()) result["version"] = Napi::String::New(env, nccl.version);
+  if (!nccl.reason.empty()) result["reason"] = Napi::String::New(env, nccl.reason);
   return result;
 }
 
@@ -240,6 +255,24 @@ Napi::Value CopyArrays(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+// broadcast(from, fromOffset, outs: Float64Array, bytes)
+Napi::Value Broadcast(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const std::span<const double> words = NumbersAt(info, 2);
+  Require(env, words.size() % 2 == 0, "Expected two numbers an array");
+  const auto count = [&](double word) {
+    const bool counts = word >= 0 && word <= kMostCount && word == std::floor(word);
+    Require(env, counts, "Expected a number that counts");
+    return static_cast<size_t>(word);
+  };
+  std::vector<cuda::Environment::Place> outs;
+  for (size_t at = 0; at < words.size(); at += 2) {
+    outs.push_back({count(words[at]), count(words[at + 1])});
+  }
+  The(info).Broadcast(CountAt(info, 0), CountAt(info, 1), outs, CountAt(info, 3));
+  return env.Undefined();
+}
+
 // whenReady(id, done)
 Napi::Value WhenReady(const Napi::CallbackInfo& info) {
   const Napi::Function done = FunctionAt(info, 1);
@@ -252,11 +285,6 @@ Napi::Value WhenReady(const Napi::CallbackInfo& info) {
 Napi::Value Synchronize(const Napi::CallbackInfo& info) {
   The(info).Synchronize(DeviceAt(info, 0));
   return info.Env().Undefined();
-}
-
-std::span<const double> NumbersAt(const Napi::CallbackInfo& info, size_t index) {
-  const View view = ViewOf(info.Env(), info[index], napi_float64_array);
-  return {static_cast<const double*>(view.data), view.length};
 }
 
 // run(device, words: Float64Array, count)
@@ -362,6 +390,7 @@ void AddCuda(Napi::Env env, Napi::Object exports) {
   add("driverVersion", Guarded<DriverVersion>);
   add("deviceCount", Guarded<DeviceCount>);
   add("deviceInfo", Guarded<DeviceInfo>);
+  add("ncclInfo", Guarded<NcclInfo>);
   add("allocate", Guarded<Allocate>);
   add("retain", Guarded<Retain>);
   add("release", Guarded<Release>);
@@ -370,6 +399,7 @@ void AddCuda(Napi::Env env, Napi::Object exports) {
   add("download", Guarded<Download>);
   add("downloadAsync", Guarded<DownloadAsync>);
   add("copy", Guarded<CopyArrays>);
+  add("broadcast", Guarded<Broadcast>);
   add("whenReady", Guarded<WhenReady>);
   add("synchronize", Guarded<Synchronize>);
   add("run", Guarded<Run>);
@@ -402,10 +432,10 @@ void AddCuda(Napi::Env env, Napi::Object exports) {
   Napi::Object functions = Napi::Object::New(env);
   functions["missingReason"] = Napi::Function::New(env, MissingReason, "missingReason");
   for (const char* const name :
-       {"driverVersion", "deviceCount", "deviceInfo",  "allocate", "retain",
-        "release",       "arrayInfo",   "upload",      "download", "downloadAsync",
-        "copy",          "whenReady",   "synchronize", "run",      "exportHandle",
-        "importHandle",  "loadModule",  "compile",     "kernel",   "launch"}) {
+       {"driverVersion", "deviceCount", "deviceInfo",  "ncclInfo", "broadcast",    "allocate",
+        "retain",        "release",     "arrayInfo",   "upload",   "download",     "downloadAsync",
+        "copy",          "whenReady",   "synchronize", "run",      "exportHandle", "importHandle",
+        "loadModule",    "compile",     "kernel",      "launch"}) {
     functions[name] = Napi::Function::New(env, Missing, name);
   }
   exports["cuda"] = functions;

@@ -36,10 +36,12 @@ extern "C" __global__ void add(const double* x, double* y, double a, long long n
 `;
 
 test('status tells of the driver and of each device', (t) => {
-  const { available, reason, driverVersion, devices: all } = status();
+  const { available, reason, driverVersion, nccl, devices: all } = status();
   t.true(available);
   t.is(reason, undefined);
   t.true(driverVersion! >= 12_000);
+  t.is(nccl!.reason === undefined, nccl!.available);
+  t.regex(nccl!.version ?? nccl!.reason!, /./);
   t.is(all.length, deviceCount());
   t.deepEqual(
     devices().map(({ index, name }) => [index, name]),

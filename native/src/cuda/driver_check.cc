@@ -6,48 +6,11 @@
 #if CUDA_VERSION >= 12040
 #include <cudaTypedefs.h>
 
-#include <type_traits>
-
 #include "driver.h"
+#include "same_type.h"
 
 namespace tensorkv::cuda {
 namespace {
-
-template <typename T>
-constexpr bool IsNumber = std::is_integral_v<T> || std::is_enum_v<T>;
-
-// Whether a caller who knows one type may pass it where the other is asked for.
-template <typename Ours, typename Theirs>
-constexpr bool Agrees() {
-  using A = std::remove_cv_t<Ours>;
-  using B = std::remove_cv_t<Theirs>;
-  if constexpr (std::is_same_v<A, B>) {
-    return true;
-  } else if constexpr (std::is_pointer_v<A> && std::is_pointer_v<B>) {
-    return Agrees<std::remove_pointer_t<A>, std::remove_pointer_t<B>>();
-  } else if constexpr (std::is_function_v<A> && std::is_function_v<B>) {
-    return sizeof(A*) == sizeof(B*);  // StreamCallback, checked below.
-  } else if constexpr (IsNumber<A> && IsNumber<B>) {
-    return sizeof(A) == sizeof(B);
-  } else if constexpr (std::is_class_v<A> && std::is_class_v<B>) {
-    return sizeof(A) == sizeof(B);
-  } else {
-    return false;
-  }
-}
-
-template <typename Ours, typename Theirs>
-struct Same;
-template <typename R, typename... A, typename S, typename... B>
-struct Same<R (*)(A...), S (*)(B...)> {
-  static constexpr bool value = [] {
-    if constexpr (sizeof...(A) != sizeof...(B)) {
-      return false;
-    } else {
-      return Agrees<R, S>() && (Agrees<A, B>() && ...);
-    }
-  }();
-};
 
 #define TENSORKV_CUDA_CHECK(Name, version, arguments) \
   static_assert(Same<Result(*) arguments, PFN_cu##Name##_v##version>::value, #Name);

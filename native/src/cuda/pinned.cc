@@ -56,6 +56,7 @@ Block PinnedPool::Take(const Driver& driver, size_t bytes) {
       return {this, found.data, found.capacity};
     }
   }
+  const auto quiet = Quiet();
   Trim(driver, kMostFree);
   void* data = nullptr;
   Result result = driver.MemHostAlloc(&data, capacity, kHostPortable);

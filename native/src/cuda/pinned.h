@@ -40,6 +40,8 @@ class PinnedPool {
   // A block of at least `bytes` bytes, with anything in it. A context has to be current. Throws
   // `memory_limit`.
   Block Take(const Driver& driver, size_t bytes);
+  // While it is held, pinned memory is neither made nor freed: that may wait for all devices.
+  std::unique_lock<std::mutex> Quiet() { return std::unique_lock(calls_); }
 
  private:
   friend class Block;
@@ -50,6 +52,7 @@ class PinnedPool {
   void Give(char* data, size_t capacity);
   void Trim(const Driver& driver, size_t most);
 
+  std::mutex calls_;  // of the driver
   std::mutex mutex_;
   std::vector<Free> free_;
   size_t free_bytes_ = 0;

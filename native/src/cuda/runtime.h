@@ -34,11 +34,17 @@ struct ArrayInfo {
   Address address;
 };
 
+struct NcclInfo {
+  std::string version;  // such as "2.27.3"; empty: there is none
+  std::string reason;   // why it is not used, one sentence; empty: it is
+};
+
 // Why CUDA cannot be used here, one sentence; empty where it can.
 std::string MissingReason();
 int DriverVersion();
 int DeviceCount();
 DeviceInfo InfoOfDevice(int device);
+NcclInfo InfoOfNccl();
 
 // What one thread of JavaScript does on devices; native/cuda/addon-cuda.ts says what each call
 // does. Each throws a `Failure`. Used by one thread.
@@ -64,6 +70,12 @@ class Environment {
   uint64_t WhenReady(uint64_t id);
   std::vector<Arrival> TakeArrivals() { return mailbox_->Take(); }
   void Copy(uint64_t from, size_t from_offset, uint64_t to, size_t to_offset, size_t bytes);
+  // Where a copy goes to.
+  struct Place {
+    uint64_t id;
+    size_t offset;
+  };
+  void Broadcast(uint64_t from, size_t from_offset, std::span<const Place> outs, size_t bytes);
   void Synchronize(int device);
 
   void Run(int device, std::span<const double> words, size_t count);

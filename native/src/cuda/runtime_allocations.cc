@@ -45,6 +45,16 @@ Result TryReserve(Device& device, Stream& stream, size_t bytes, Address* address
 
 }  // namespace
 
+void RequireThere(const Allocation& allocation) {
+  RequireAlive(*allocation.device);
+  if (allocation.is_gone) ThrowGone(allocation.id);
+}
+
+void RequireRange(const Allocation& allocation, size_t offset, size_t bytes) {
+  Expect(offset <= allocation.bytes && bytes <= allocation.bytes - offset,
+         "Expected a range inside of the allocation");
+}
+
 Address Reserve(Device& device, Stream& stream, size_t bytes, Kind* kind) {
   *kind = device.pool != nullptr ? Kind::kPooled : Kind::kPlain;
   Tidy(device);

@@ -5,14 +5,6 @@
 #include "runtime_state.h"
 
 namespace tensorkv::cuda {
-namespace {
-
-void RequireRange(const Allocation& allocation, size_t offset, size_t bytes) {
-  Expect(offset <= allocation.bytes && bytes <= allocation.bytes - offset,
-         "Expected a range inside of the allocation");
-}
-
-}  // namespace
 
 void Environment::Upload(const void* source, size_t bytes, uint64_t id, size_t offset) {
   Process& process = Process::Get();

@@ -100,6 +100,8 @@ void Lane::Wait() {
   const Current current(TheDriver(), device_);
   Check(device_, TheDriver().EventSynchronize(barrier_), "cuEventSynchronize");
   const std::lock_guard lock(Process::Get().mutex);
+  // Work that waited for a device that is lost ends as well.
+  RequireAlive(device_);
   Poll(*stream_);
 }
 
@@ -173,11 +175,7 @@ Issue::Issue(Lane& lane) : lane_(lane), lock_(Process::Get().mutex) {
 }
 
 void Issue::Use(Allocation& allocation, bool writes) {
-  RequireAlive(*allocation.device);
-  if (allocation.is_gone) {
-    throw Failure(FailureCode::kPeerDead, "Expected an allocation that is there, number " +
-                                              std::to_string(allocation.id) + " is gone");
-  }
+  RequireThere(allocation);
   WaitToUse(*lane_.stream(), allocation, writes);
   used_.push_back({&allocation, writes});
 }

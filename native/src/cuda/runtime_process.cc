@@ -75,15 +75,19 @@ void Process::OpenPool(Device& device) const {
 // Devices that can, copy from each other without the host. Where this fails, copies are staged by
 // the driver, only slower.
 void Process::OpenPeers(Device& device) {
-  const auto allow = [this](const Device& who, const Device& whose) {
+  const auto allow = [this](const Device& who, Device& whose) {
     int can = 0;
     if (driver_.DeviceCanAccessPeer(&can, who.handle, whose.handle) != kSuccess || can == 0) return;
     const Current current(driver_, who);
-    driver_.CtxEnablePeerAccess(whose.context, 0);
-    const PoolAccess access = {kDevicePlace, who.handle, kReadWrite};
-    if (whose.pool != nullptr && driver_.MemPoolSetAccess != nullptr) {
-      driver_.MemPoolSetAccess(whose.pool, &access, 1);
+    const Result allowed = driver_.CtxEnablePeerAccess(whose.context, 0);
+    bool is_open = allowed == kSuccess || allowed == kPeerAccessAlreadyEnabled;
+    if (whose.pool != nullptr) {
+      const PoolAccess access = {kDevicePlace, who.handle, kReadWrite};
+      const bool has_pool = driver_.MemPoolSetAccess != nullptr &&
+                            driver_.MemPoolSetAccess(whose.pool, &access, 1) == kSuccess;
+      is_open = is_open && has_pool;
     }
+    if (!is_open) whose.closed_to.insert(who.number);
   };
   for (const std::unique_ptr<Device>& other : devices_) {
     if (other == nullptr || !LostReason(*other).empty()) continue;

@@ -80,6 +80,8 @@ struct Device {
   CUmemPoolHandle_st* pool = nullptr;  // null: there are none
   std::vector<CUevent_st*> events;     // not in use
   std::shared_ptr<Stream> releases;    // where memory is given back
+  std::shared_ptr<Stream> broadcasts;  // made when it is first needed
+  std::set<int> closed_to;             // devices that may not use its memory, though they could
   std::vector<Leaving> leaving;
   std::vector<Orphan> orphans;
   CUmod_st* module = nullptr;
@@ -150,6 +152,10 @@ std::string LostReason(Device& device);
 void Lose(Device& device, const std::string& reason);
 // Throws `peer_dead` where it is.
 void RequireAlive(Device& device);
+// Throws `peer_dead` where an allocation is gone, or its device lost. With the lock.
+void RequireThere(const Allocation& allocation);
+// Throws `bad_argument` where there are fewer bytes.
+void RequireRange(const Allocation& allocation, size_t offset, size_t bytes);
 // Throws what a call of the driver has failed with; an error that sticks loses the device.
 void Check(Device& device, Result result, const char* call);
 

@@ -22,6 +22,10 @@ void FailLater(const std::string& faults) {
   Control<void(const char*)>("tensorkv_stand_in_fail")(faults.c_str());
 }
 
+size_t Broadcasts() { return Control<size_t()>("tensorkv_stand_in_broadcasts")(); }
+
+size_t Communicators() { return Control<size_t()>("tensorkv_stand_in_communicators")(); }
+
 size_t UsedBytes(int device) { return Control<size_t(int)>("tensorkv_stand_in_used")(device); }
 
 }  // namespace tensorkv::test

@@ -3,7 +3,8 @@
 //   tensorkv_cuda_runtime_tests          all
 //   tensorkv_cuda_runtime_tests calls ends  some parts
 //
-// TENSORKV_SEED replays the random programs; TENSORKV_CUDA_DRIVER names the stand-in.
+// TENSORKV_SEED replays the random programs; TENSORKV_CUDA_DRIVER and
+// TENSORKV_NCCL name the stand-in.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -24,6 +25,8 @@ int main(int count, char** arguments) {
       given == nullptr ? std::random_device()() : std::strtoull(given, nullptr, 10);
   std::printf("TENSORKV_SEED=%llu\n", static_cast<unsigned long long>(seed));
   std::fflush(stdout);
+  // Broadcasts go to three and more, and some that are lost are not missed later.
+  setenv("TENSORKV_STAND_IN_DEVICES", "6", 1);
   const std::string reason = tensorkv::cuda::MissingReason();
   if (!reason.empty()) std::fprintf(stderr, "%s\n", reason.c_str());
   CHECK(reason.empty());
@@ -32,7 +35,12 @@ int main(int count, char** arguments) {
   if (runs("decoding")) TestDecoding();
   if (runs("programs")) TestPrograms(seed);
   if (runs("ends")) TestEnds();
-  if (runs("faults")) TestFaults();  // The last: it loses devices.
+  if (runs("broadcasts")) TestBroadcasts(seed);
+  // The last: they lose devices.
+  if (runs("faults")) {
+    TestBroadcastFaults();
+    TestFaults();
+  }
   std::printf("cuda runtime ok\n");
   return 0;
 }

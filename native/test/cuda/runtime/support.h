@@ -18,6 +18,9 @@ namespace tensorkv::test {
 // Of the library that TENSORKV_CUDA_DRIVER names.
 void FailLater(const std::string& faults);
 size_t UsedBytes(int device);
+// Of NCCL, so far.
+size_t Broadcasts();
+size_t Communicators();
 
 // An environment whose thread sleeps until notes arrive.
 class Thread {
@@ -143,5 +146,7 @@ void TestDecoding();
 void TestPrograms(uint64_t seed);
 void TestEnds();
 void TestFaults();
+void TestBroadcasts(uint64_t seed);
+void TestBroadcastFaults();
 
 }  // namespace tensorkv::test

@@ -1,9 +1,11 @@
 // What the library exports: how the driver's functions are found, what makes the addon take it for
-// a stand-in, what tests ask of it, and an NVRTC that only looks for the names of kernels.
+// a stand-in, what tests ask of it, an NVRTC that only looks for the names of kernels, and an NCCL.
+#include <cstdlib>
 #include <cstring>
 #include <map>
 #include <string>
 
+#include "../../../src/cuda/nccl_functions.h"
 #include "stand_in.h"
 
 #define STAND_IN_EXPORT extern "C" __attribute__((visibility("default")))
@@ -55,6 +57,12 @@ STAND_IN_EXPORT size_t tensorkv_stand_in_used(int device) {
   return state.used.at(static_cast<size_t>(device));
 }
 
+// Broadcasts of NCCL so far.
+STAND_IN_EXPORT size_t tensorkv_stand_in_broadcasts() { return stand_in::LaunchedBroadcasts(); }
+
+// Communicators of NCCL so far.
+STAND_IN_EXPORT size_t tensorkv_stand_in_communicators() { return stand_in::MadeCommunicators(); }
+
 // NVRTC: an entry for each kernel of the source.
 struct Program {
   std::string source, ptx, log;
@@ -103,4 +111,24 @@ STAND_IN_EXPORT int nvrtcDestroyProgram(Program** program) {
   delete *program;
   *program = nullptr;
   return 0;
+}
+
+// NCCL.
+STAND_IN_EXPORT NcclResult ncclGetVersion(int* version) {
+  const char* const given = std::getenv("TENSORKV_STAND_IN_NCCL");
+  *version = given == nullptr ? 22703 : std::atoi(given);
+  return kNcclSuccess;
+}
+STAND_IN_EXPORT const char* ncclGetErrorString(NcclResult result) {
+  return result == 1 ? "unhandled cuda error" : "another error";
+}
+STAND_IN_EXPORT NcclResult ncclCommInitAll(ncclComm** comms, int count, const int* devices) {
+  return stand_in::InitAll(comms, count, devices);
+}
+STAND_IN_EXPORT NcclResult ncclCommAbort(ncclComm* comm) { return stand_in::Abort(comm); }
+STAND_IN_EXPORT NcclResult ncclGroupStart() { return stand_in::BeginGroup(); }
+STAND_IN_EXPORT NcclResult ncclGroupEnd() { return stand_in::EndGroup(); }
+STAND_IN_EXPORT NcclResult ncclBroadcast(const void* from, void* to, size_t count, int dtype,
+                                         int root, ncclComm* comm, CUstream_st* stream) {
+  return stand_in::Broadcast(from, to, count, dtype, root, comm, stream);
 }

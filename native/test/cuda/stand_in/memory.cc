@@ -40,11 +40,13 @@ Result MemGetInfo(size_t* free, size_t* total) {
 
 Result MemAlloc(Address* address, size_t bytes) {
   STAND_IN_BEGIN("cuMemAlloc");
+  MayWaitForDevices("cuMemAlloc");
   if (const Result result = ContextResult(); result != kSuccess) return result;
   return Allocate(address, bytes, CurrentContext(), false);
 }
 
 Result MemFree(Address address) {
+  MayWaitForDevices("cuMemFree");
   if (const Result result = ContextResult(); result != kSuccess) return result;
   if (!IsDeviceMemory(address, 1)) return kInvalidValue;
   FreeNow(address);
@@ -77,6 +79,7 @@ Result MemPoolTrimTo(CUmemPoolHandle_st*, size_t) { return kSuccess; }
 
 Result MemHostAlloc(void** data, size_t bytes, unsigned flags) {
   STAND_IN_BEGIN("cuMemHostAlloc");
+  MayWaitForDevices("cuMemHostAlloc");
   if (CurrentContext() == nullptr) return kInvalidContext;
   if (flags != kHostPortable) return kInvalidValue;
   *data = std::malloc(bytes);
@@ -89,6 +92,7 @@ Result MemHostAlloc(void** data, size_t bytes, unsigned flags) {
 }
 
 Result MemFreeHost(void* data) {
+  MayWaitForDevices("cuMemFreeHost");
   State& state = State::Get();
   {
     const std::lock_guard lock(state.mutex);
@@ -193,6 +197,13 @@ bool IsDeviceMemory(Address address, size_t bytes) {
   --found;
   const size_t offset = address - found->first;
   return offset <= found->second.bytes && bytes <= found->second.bytes - offset;
+}
+
+int DeviceOf(Address address) {
+  State& state = State::Get();
+  const std::lock_guard lock(state.mutex);
+  auto found = state.memory.upper_bound(address);
+  return found == state.memory.begin() ? -1 : std::prev(found)->second.device;
 }
 
 bool IsPinned(const void* data, size_t bytes) {

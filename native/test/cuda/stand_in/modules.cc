@@ -7,6 +7,7 @@ namespace {
 
 Result ModuleLoadData(CUmod_st** module, const void* image) {
   STAND_IN_BEGIN("cuModuleLoadData");
+  MayWaitForDevices("cuModuleLoadData");
   if (const Result result = ContextResult(); result != kSuccess) return result;
   const std::string text = static_cast<const char*>(image);
   if (text != "stand-in" && text.find(".version") == std::string::npos) return kInvalidPtx;

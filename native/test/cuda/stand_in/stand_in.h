@@ -11,6 +11,8 @@
 //   TENSORKV_STAND_IN_POOLS     0: without memory pools
 //   TENSORKV_STAND_IN_SEED      of the delays
 //   TENSORKV_STAND_IN_DELAY     the longest, in microseconds, default 200; 0: none
+//   TENSORKV_STAND_IN_NCCL      the version of its NCCL, default 22703; TENSORKV_NCCL names the
+//                               library
 //   TENSORKV_STAND_IN_FAIL      function:n:code, ...: its n-th call from the first on fails with
 //   code.
 //                               `kernel` stands for the n-th kernel that runs, which fails later.
@@ -44,6 +46,8 @@ class Mark {
 };
 
 }  // namespace tensorkv::cuda::stand_in
+
+struct ncclComm;
 
 struct CUctx_st {
   int device;
@@ -116,6 +120,8 @@ Result ContextResult();
 
 // Whether there are `bytes` bytes of one allocation.
 bool IsDeviceMemory(Address address, size_t bytes);
+// Whose memory that is.
+int DeviceOf(Address address);
 bool IsPinned(const void* data, size_t bytes);
 // Writes over it and frees it.
 void FreeNow(Address address);
@@ -129,6 +135,19 @@ bool ParametersOf(const std::string& name, std::vector<size_t>* sizes);
 // Runs it. False: it faults.
 bool RunKernel(const std::string& name, const unsigned* grid, const unsigned* block,
                unsigned shared_bytes, const std::vector<std::vector<char>>& arguments);
+
+// A call of `function` may wait for all that devices do: nobody may be launching a broadcast.
+void MayWaitForDevices(const char* function);
+size_t LaunchedBroadcasts();
+size_t MadeCommunicators();
+
+// Functions of NCCL.
+int InitAll(ncclComm** comms, int count, const int* devices);
+int Abort(ncclComm* comm);
+int BeginGroup();
+int EndGroup();
+int Broadcast(const void* from, void* to, size_t count, int dtype, int root, ncclComm* comm,
+              CUstream_st* stream);
 
 // Each fills in the functions of one part.
 void AddDevices(Driver* driver);
