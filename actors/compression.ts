@@ -1,11 +1,12 @@
-import type { CompressionSpec } from '../src/core/compression.js';
-import type { DeviceArray, Elements } from '../src/core/device-array.js';
+import { compressedBytes, type CompressionSpec } from '../src/core/compression.js';
+import { DeviceArray, type Elements } from '../src/core/device-array.js';
+import { dtypeOf } from '../src/core/dtypes.js';
 import { KVStoreError, showKey } from '../src/core/errors.js';
 import type { CompressionMode } from '../src/core/types.js';
 import type { Kernels } from '../native/kernels.js';
 import type { Entry, PushPart } from './entry.js';
 import type { CompressionRule, Residuals, RoundValues } from './round-values.js';
-import type { Purpose, Workspace } from './workspace.js';
+import { isSamePlace, placeOf, type Purpose, type Workspace } from './workspace.js';
 
 const nothing = (): void => undefined;
 
@@ -103,6 +104,7 @@ export class Compression {
 }
 
 type Floats = Float32Array | DeviceArray;
+type Codes = Uint8Array | DeviceArray;
 
 /** One round of one key on its way through a codec. */
 class CompressedRound implements RoundValues {
@@ -137,16 +139,32 @@ class CompressedRound implements RoundValues {
   /** Adds a value of `source` as its codes give it. */
   add(spec: CompressionSpec, source: string, value: Elements): void {
     const out = this.#borrow('compressed gradients');
+    const place = placeOf(value);
     let left = this.#left.get(source);
     const residual = left ?? this.#entry.residuals.get(source);
     if (left === undefined) {
-      left = this.#workspace.take(this.#purpose('what compression leaves out'));
+      left = this.#workspace.take({ ...this.#purpose('what compression leaves out'), place });
       this.#left.set(source, left);
     }
     if (residual === undefined) this.#kernels.clear(left);
-    const inputs = [value, residual ?? left] as [Floats, Floats];
-    this.#kernels.quantize(spec, inputs, left as Floats, out as Floats);
+    if (isSamePlace(place, placeOf(out))) {
+      const inputs = [value, residual ?? left] as [Floats, Floats];
+      this.#kernels.quantize(spec, inputs, left as Floats, out as Floats);
+    } else {
+      if (residual !== undefined && residual !== left) this.#kernels.copy(residual, [left]);
+      this.#send(spec, value as Floats, left as Floats, out as Floats);
+    }
     this.inputs.push(out);
+  }
+
+  /** Makes the codes where the value is: they are what moves to where the key is. */
+  #send(spec: CompressionSpec, value: Floats, left: Floats, out: Floats): void {
+    const length = compressedBytes(spec.type, value.length);
+    const purpose = { ...this.#purpose('codes of gradients'), place: placeOf(value) };
+    const codes = this.#workspace.take({ ...purpose, dtype: 'uint8', length }) as Codes;
+    this.#borrowed.push(codes);
+    this.#kernels.encode(spec, value, left, codes);
+    this.#kernels.decode(spec, codes, out);
   }
 
   end(applied: boolean): void {
@@ -167,8 +185,8 @@ class CompressedRound implements RoundValues {
   }
 
   #give(data: Elements): void {
-    const place = this.#entry.like.device;
-    this.#workspace.give({ dtype: 'float32', length: data.length, place }, data);
+    const dtype = data instanceof DeviceArray ? data.dtype : dtypeOf(data)!;
+    this.#workspace.give({ dtype, length: data.length, place: placeOf(data) }, data);
   }
 
   #purpose(what: string): Purpose {

@@ -15,7 +15,6 @@ import { checkpointFiles } from './checkpoint-file.js';
 import { Coordinator } from './coordinator.js';
 import { DeadlineClock } from './deadline-clock.js';
 import { DeviceTables } from './device-tables.js';
-import { lateAnswers } from './late-calls.js';
 import { loadModule } from './module-loader.js';
 import { Pulse } from './pulse.js';
 import { StatusBlock } from './status.js';
@@ -155,18 +154,16 @@ interface Connection {
 /** Hands the messages of a device to the coordinator, until there is a new incarnation of it. */
 function listen({ rank, port, ports, devices, coordinator, settle }: Connection): void {
   port.once('close', () => {
+    setImmediate(sweepDevices).unref(); // The tensors that it has bound, once its table is gone.
     if (ports.get(rank) !== port) return; // There is a new incarnation.
     ports.delete(rank);
     // The engine lets go of the device's tensors first; whatever still waits has them itself.
     coordinator.receive(rank, []);
     settle();
     if (ports.get(rank) === undefined) devices.delete(rank);
-    setImmediate(sweepDevices).unref(); // The tensors of that device.
   });
   port.on('message', (batch: readonly BoundMessage[]) => {
-    if (ports.get(rank) !== port) {
-      return port.postMessage(lateAnswers(rank, batch));
-    }
+    if (ports.get(rank) !== port) return; // Whoever sent it has ended.
     const messages = devices.decode(rank, batch);
     if (messages.length === 0) return;
     coordinator.receive(rank, messages);

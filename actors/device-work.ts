@@ -9,14 +9,14 @@ import type { Entry, EntryTicket, PullPart } from './entry.js';
 interface Done {
   readonly devices: readonly number[];
   readonly tickets: readonly EntryTicket[];
-  readonly before?: KeyState | undefined;
+  readonly round?: DeviceRound | undefined;
 }
 
 /**
  * What a coordinator has kept back for CUDA devices while it handles a batch: one call of the driver
  * then does the rounds of many keys, and their pulls. Requests are answered once it has been sent. If a
- * device refuses, for want of memory or because it is lost, the keys are as they were before and the
- * requests fail.
+ * device refuses, for want of memory or because it is lost, the keys whose rounds had work there are as
+ * they were before and their requests fail.
  */
 export class DeviceWork implements DeviceWatcher {
   readonly #kernels: Kernels;
@@ -24,33 +24,40 @@ export class DeviceWork implements DeviceWatcher {
   /** How many of these have been sent, by device. */
   readonly #sent = new Map<number, number>();
   #held: EntryTicket[] = [];
-  /** The state of the key whose round is being run. */
-  #current: KeyState | undefined;
+  /** Rounds that are being run, of keys that live on devices. */
+  readonly #open = new Map<Entry, DeviceRound>();
 
   constructor(kernels: Kernels) {
     this.#kernels = kernels;
   }
 
-  /** A round of `entry` is about to be run. What it gives is undefined for a key on the CPU. */
-  begin(entry: Entry): KeyState | undefined {
-    if (entry.cudaDevice === undefined) return undefined;
+  /** A round of `entry` is about to be run: before this nothing is asked of its device for that. */
+  begin(entry: Entry): void {
+    if (entry.cudaDevice === undefined) return;
     this.#kernels.watch(this);
-    this.#current = new KeyState(entry);
-    return this.#current;
+    this.#open.set(entry, new DeviceRound(entry));
   }
 
-  /** The round that began with `before` has ended, and is to be answered to `ranks`. */
-  end(before: KeyState | undefined, ranks: readonly Rank[], failure: Failure | undefined): void {
-    if (before === undefined) return;
-    this.#current = undefined;
-    if (failure !== undefined) return before.restore();
-    const tickets = ranks.map((rank) => before.entry.pushOf(rank)!.ticket);
-    this.#done.push({ devices: [before.device], tickets, before });
+  /** Why the device has refused what the round of `entry` asked for, if it has. */
+  refusalOf(entry: Entry): Failure | undefined {
+    return this.#open.get(entry)?.refusal;
   }
 
-  /** The round goes on later, and has changed nothing. */
-  forget(): void {
-    this.#current = undefined;
+  /** A round has ended, and is to be answered to `ranks`. Returns why it has failed, if it has. */
+  end(entry: Entry, ranks: readonly Rank[], thrown: Failure | undefined): Failure | undefined {
+    const round = this.#open.get(entry);
+    if (round === undefined) return thrown;
+    this.#open.delete(entry);
+    const failure = thrown ?? round.refusal;
+    const tickets = ranks.map((rank) => entry.pushOf(rank)!.ticket);
+    if (failure === undefined) this.#done.push({ devices: [round.device], tickets, round });
+    else round.restore();
+    return failure;
+  }
+
+  /** The round of `entry` goes on later, and has changed nothing. */
+  forget(entry: Entry): void {
+    this.#open.delete(entry);
   }
 
   /** A part of a pull has been served. */
@@ -94,13 +101,12 @@ export class DeviceWork implements DeviceWatcher {
 
   failed(device: number, error: unknown): void {
     const failure: Failure = toFailure(error);
-    if (this.#current?.device === device) this.#current.restore();
+    for (const round of this.#open.values()) if (round.device === device) round.refuse(failure);
     const unsent = this.#done.slice(this.#sent.get(device) ?? 0).reverse();
-    for (const { devices, tickets, before } of unsent) {
+    for (const { devices, tickets, round } of unsent) {
       if (!devices.includes(device)) continue;
-      before?.restore();
-      const named = before === undefined ? failure : { ...failure, key: before.entry.key };
-      for (const ticket of tickets) ticket.failure ??= named;
+      round?.refuse(failure);
+      for (const ticket of tickets) ticket.failure ??= round?.refusal ?? failure;
     }
     this.sent(device);
   }
@@ -108,10 +114,12 @@ export class DeviceWork implements DeviceWatcher {
 
 const none: readonly EntryTicket[] = [];
 
-/** What a round changes of a key in memory of the CPU, to be put back. */
-export class KeyState {
+/** A round of a key on a device, with what it changes in memory of the CPU, to be put back. */
+class DeviceRound {
   readonly device: number;
-  readonly entry: Entry;
+  /** Set once the device has refused what it asked for. */
+  refusal: Failure | undefined;
+  readonly #entry: Entry;
   readonly #version: number;
   readonly #count: number;
   readonly #counters: Counters;
@@ -122,7 +130,7 @@ export class KeyState {
 
   constructor(entry: Entry) {
     this.device = entry.cudaDevice!;
-    this.entry = entry;
+    this.#entry = entry;
     this.#version = entry.version;
     this.#count = entry.count;
     this.#counters = entry.counters;
@@ -130,11 +138,17 @@ export class KeyState {
     this.#used = [...entry.slots.keys()].filter((name) => !entry.newSlots.has(name));
   }
 
-  /** Puts it back, once. */
+  /** The device does nothing of it. */
+  refuse(failure: Failure): void {
+    this.refusal ??= { ...failure, key: this.#entry.key };
+    this.restore();
+  }
+
+  /** Puts the key back, once. */
   restore(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    const { entry } = this;
+    const entry = this.#entry;
     entry.version = this.#version;
     entry.count = this.#count;
     entry.counters = this.#counters;

@@ -1,5 +1,6 @@
 import type { MemoryBudget } from '../src/core/memory.js';
 import { cpu, type Device } from '../src/core/devices.js';
+import { DeviceArray } from '../src/core/device-array.js';
 import { dtypeInfo, viewOf, type DType } from '../src/core/dtypes.js';
 import { KVStoreError, showKey } from '../src/core/errors.js';
 import type { Key } from '../src/core/keys.js';
@@ -51,7 +52,7 @@ export class KeyTable {
 
   /**
    * Makes a key of each value, for rank 0, or none at all. Throws `duplicate_key`,
-   * `mixed_key_types`, `memory_limit`.
+   * `mixed_key_types`, `memory_limit`, `peer_dead`.
    */
   create(values: readonly WireGroup[]): readonly Entry[] {
     this.assertOneKind(values.map(({ key }) => key));
@@ -60,6 +61,7 @@ export class KeyTable {
     for (const { key, tensors } of values) {
       if (this.#entries.has(key) || seen.has(key)) throw duplicate(key);
       seen.add(key);
+      assertThere(key, tensors[0]!);
       const held = heldOf(tensors[0]!);
       bytes += dtypeInfo(held.dtype).bytes * sizeOf(held.shape);
     }
@@ -123,7 +125,7 @@ export class KeyTable {
   pushGroups(groups: readonly WireGroup[]): EntryGroup[] {
     for (const { key, tensors } of groups) assertOneStorage(key, tensors);
     return this.#inOrder(groups, (entry, value) => {
-      assertSameShape(entry.key, entry.like, value, 'value');
+      assertFits(entry.key, entry.like, value, 'value');
       if (entry.rows !== undefined && !isRowSparse(value)) throw wrongStorage(entry);
       const { dtype } = heldOf(value);
       if (dtype === entry.like.dtype) return;
@@ -146,7 +148,7 @@ export class KeyTable {
     const fresh = groups.some(({ tensors }) => tensors.length === 0);
     const found = this.#inOrder(
       groups,
-      (entry, out) => assertSameShape(entry.key, entry.like, out, 'out'),
+      (entry, out) => assertFits(entry.key, entry.like, out, 'out'),
       !fresh,
     );
     const sparse = views ? found.find(({ entry }) => entry.rows !== undefined) : undefined;
@@ -168,7 +170,7 @@ export class KeyTable {
       throw new KVStoreError('row_id_out_of_range', message, { key });
     }
     const wanted = { shape: entry.shapeOf(rowIds.length) };
-    for (const out of tensors) assertSameShape(key, wanted, out, 'out');
+    for (const out of tensors) assertFits(key, wanted, out, 'out');
     return { entry, tensors };
   }
 
@@ -178,7 +180,7 @@ export class KeyTable {
     for (const { key, tensors } of outs) {
       const like = shapes.get(key);
       if (like === undefined) throw unknown(key);
-      for (const out of tensors) assertSameShape(key, like, out, 'out');
+      for (const out of tensors) assertFits(key, like, out, 'out');
     }
   }
 
@@ -297,12 +299,29 @@ function wrongStorage({ key, rows }: Entry): KVStoreError {
   );
 }
 
+/**
+ * Throws `peer_dead` for a tensor on a CUDA device that is gone: found later it would take along all
+ * that is sent with it.
+ */
+function assertThere(key: Key, tensor: WireTensor): void {
+  const data = arrayOf(heldOf(tensor));
+  if (!(data instanceof DeviceArray)) return;
+  try {
+    data.assertHeld();
+  } catch (error) {
+    if (!(error instanceof KVStoreError)) throw error;
+    throw new KVStoreError(error.code, `${showKey(key)}: ${error.message}`, { key, cause: error });
+  }
+}
+
 /** What has a shape. */
 interface Shaped {
   readonly shape: Shape;
 }
 
-function assertSameShape(key: Key, like: Shaped, tensor: Shaped, what: string): void {
+/** Throws where a value or an out cannot be that of a tensor like `like`. */
+function assertFits(key: Key, like: Shaped, tensor: WireTensor, what: string): void {
+  assertThere(key, tensor);
   if (sameShape(like.shape, tensor.shape)) return;
   throw new KVStoreError(
     'shape_mismatch',

@@ -91,10 +91,10 @@ export class Rounds {
     const entry = this.#pending.get(update);
     if (entry?.pending?.id !== update || entry.pending.runner !== rank) return;
     const { open, ranks, values } = entry.pending;
-    const before = this.#context.work.begin(entry);
-    const failed = this.#context.updates.finish(entry, open, failure);
+    const { updates, work } = this.#context;
+    work.begin(entry);
+    const failed = work.end(entry, ranks, updates.finish(entry, open, failure));
     values.end(failed === undefined);
-    this.#context.work.end(before, ranks, failed);
     this.#endPending(entry);
     this.#endRound(entry, ranks, failed);
     this.#ready.add(entry);
@@ -189,49 +189,43 @@ export class Rounds {
       if (closing.lostRank(each, theirs) !== undefined) return false; // It fails first, and is left out.
       rounds.push({ entry: each, ranks: theirs });
     }
-    const { updates } = this.#context;
+    const { updates, work } = this.#context;
     const ready = rounds.flatMap((round) => this.#valuesOf(round));
-    // What a device refused of one key's values may have been those of another.
-    const isRefused =
-      ready.length < rounds.length &&
-      ready.some(({ entry: { cudaDevice } }) => cudaDevice !== undefined);
-    const { factor, failure: refused = isRefused ? ticket.failure : undefined } = factorOf(
-      updates,
-      rule,
-      ready,
-    );
-    for (const { values, ...round } of ready) {
-      let failure = refused;
-      const before = this.#context.work.begin(round.entry);
+    // A device that refused what makes one key's values may have had work for those of others.
+    const whole = ready.filter((round) => work.refusalOf(round.entry) === undefined);
+    const { factor, failure: refused } = factorOf(updates, rule, whole);
+    for (const { entry: of, ranks: theirs, values } of ready) {
+      let failure = work.refusalOf(of) ?? refused;
       try {
-        if (failure === undefined && factor !== undefined)
-          updates.apply(rule, round.entry, values, factor);
+        if (failure === undefined && factor !== undefined) updates.apply(rule, of, values, factor);
       } catch (error) {
-        failure = failureOf(error, round.entry);
+        failure = failureOf(error, of);
       }
-      this.#context.work.end(before, round.ranks, failure);
+      failure = work.end(of, theirs, failure);
       values.end(failure === undefined && factor !== undefined);
       const isSkipped = factor === undefined && failure === undefined;
-      this.#endRound(round.entry, round.ranks, failure, isSkipped ? 'skipped' : 'run');
-      this.#ready.add(round.entry);
+      this.#endRound(of, theirs, failure, isSkipped ? 'skipped' : 'run');
+      this.#ready.add(of);
     }
     return true;
   }
 
   /** A round of a call with its values; one whose values cannot be had ends with the failure. */
   #valuesOf({ entry, ranks }: ClosableRound): ReadyRound[] {
+    const { updates, work } = this.#context;
+    work.begin(entry);
     try {
-      const values = this.#context.updates.valuesOf(entry, pushesOf(entry, ranks));
+      const values = updates.valuesOf(entry, pushesOf(entry, ranks));
       return [{ entry, ranks, values, inputs: values.inputs }];
     } catch (error) {
-      this.#endRound(entry, ranks, failureOf(error, entry));
+      this.#endRound(entry, ranks, work.end(entry, ranks, failureOf(error, entry)));
       return [];
     }
   }
 
   /** Runs a round. Returns false when a device's updater has to answer first. */
   #close(entry: Entry, ranks: readonly Rank[]): boolean {
-    const { updates } = this.#context;
+    const { updates, work } = this.#context;
     const { rule } = entry.pushOf(ranks[0]!)!;
     if (rule.kind === 'caller' && this.#mute.has(rule.rank)) return false;
     if (rule.kind === 'caller' && this.#pending.size >= maxPendingUpdates) {
@@ -240,7 +234,7 @@ export class Rounds {
     }
     let failure: Failure | undefined;
     let values: RoundValues | undefined;
-    const before = this.#context.work.begin(entry);
+    work.begin(entry);
     try {
       values = updates.valuesOf(entry, pushesOf(entry, ranks));
       if (rule.kind === 'caller') return this.#startUpdate(entry, ranks, values, rule);
@@ -248,8 +242,8 @@ export class Rounds {
     } catch (error) {
       failure = failureOf(error, entry);
     }
+    failure = work.end(entry, ranks, failure);
     values?.end(failure === undefined);
-    this.#context.work.end(before, ranks, failure);
     this.#endRound(entry, ranks, failure);
     return true;
   }
@@ -279,7 +273,7 @@ export class Rounds {
       input: entry.handleOn(open.input, open.shape),
       stored: entry.handleOn(open.scratch, open.shape),
     });
-    this.#context.work.forget(); // Nothing has changed yet.
+    this.#context.work.forget(entry); // Nothing has changed yet.
     return false;
   }
 

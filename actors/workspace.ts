@@ -13,6 +13,16 @@ export type Place = Pick<Device, 'type' | 'index'>;
 /** Memory of the CPU. */
 export const onCpu: Place = cpu(0);
 
+/** Where elements lie. */
+export function placeOf(data: Elements): Place {
+  return data instanceof DeviceArray ? { type: 'cuda', index: data.device } : onCpu;
+}
+
+/** Whether two places are in the same memory. */
+export function isSamePlace(a: Place, b: Place): boolean {
+  return a.type === b.type && (a.type === 'cpu' || a.index === b.index);
+}
+
 /** What a buffer is for. */
 export interface Purpose {
   readonly dtype: DType;

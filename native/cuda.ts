@@ -1,14 +1,15 @@
 import { arrayOn, DeviceArray, type Elements } from '../src/core/device-array.js';
+import type { CudaDevice } from '../src/core/devices.js';
 import { dtypeInfo, type DType } from '../src/core/dtypes.js';
 import { copyElements } from '../src/core/elements.js';
 import { KVStoreError } from '../src/core/errors.js';
-import type { CudaDeviceInfo, CudaNcclInfo } from './cuda/addon-cuda.js';
+import type { CudaNcclInfo } from './cuda/addon-cuda.js';
 import { cudaAddon, cudaError, missingReason } from './cuda/door.js';
 import { kernels } from './kernels.js';
 
 /** The door to CUDA for what is not a kernel of the store: devices, waits, handles, users' kernels. */
 
-export type { CudaDeviceInfo, CudaNcclInfo };
+export type { CudaNcclInfo };
 export { missingReason };
 
 /** Such as 13000. Throws `cuda_unavailable`, as all that follows. */
@@ -20,7 +21,7 @@ export function deviceCount(): number {
   return missingReason() === undefined ? cudaAddon().deviceCount() : 0;
 }
 
-export function deviceInfo(device: number): CudaDeviceInfo {
+export function deviceInfo(device: number): CudaDevice {
   return cudaAddon().deviceInfo(device);
 }
 
@@ -41,9 +42,9 @@ export function addressOf({ id, byteOffset }: DeviceArray): bigint {
 }
 
 /** Resolves once what writes the elements so far has ended. */
-export function ready({ id, device }: DeviceArray): Promise<void> {
-  kernels.flush(device);
-  return settled((done) => cudaAddon().whenReady(id, done));
+export function ready(array: DeviceArray): Promise<void> {
+  kernels.flush(array.device);
+  return settled((done) => cudaAddon().whenReady(array.id, done));
 }
 
 /** As `copyElements`; resolves once `out` has them. */

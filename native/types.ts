@@ -78,10 +78,10 @@ export interface KernelFunctions<Also = never> {
     codec: CompressionSpec,
     gradient: Float32Array | Also,
     residual: Float32Array | Also,
-    out: Uint8Array,
+    out: Uint8Array | Also,
   ): void;
   /** Writes the values of codes to `out`; the code 01 gives 0. */
-  decode(codec: CompressionSpec, bytes: Uint8Array, out: Float32Array): void;
+  decode(codec: CompressionSpec, bytes: Uint8Array | Also, out: Float32Array | Also): void;
   /**
    * Writes what `decode` would give of the codes of `gradient` to `out`, and what they leave out to
    * `left`. `left` may be `residual` and `out` may be `gradient`, otherwise no two arrays overlap.

@@ -1,24 +1,11 @@
 import * as native from '../native/cuda.js';
 import { DeviceArray } from './core/device-array.js';
-import { assertDevice, cuda, type Device } from './core/devices.js';
+import { assertDevice, cuda, type CudaDevice, type Device } from './core/devices.js';
 import { dtypeInfo, type DType } from './core/dtypes.js';
 import { KVStoreError, show } from './core/errors.js';
 import { sameShape, showShape, sizeOf, toShape, type Shape } from './core/shape.js';
 import { arrayOf, Tensor, type AnyTensor } from './core/tensor.js';
 import { TensorView } from './core/tensor-view.js';
-
-/** A CUDA device of this machine. */
-export interface CudaDevice {
-  readonly index: number;
-  readonly name: string;
-  /** Compute capability, such as `[9, 0]`. */
-  readonly capability: readonly [major: number, minor: number];
-  readonly processors: number;
-  readonly totalBytes: number;
-  /** As it is now, whoever has taken the rest. */
-  readonly freeBytes: number;
-  readonly uuid: string;
-}
 
 /** What there is of NCCL, which copies a tensor to several other devices at once. */
 export interface NcclStatus {
@@ -60,10 +47,7 @@ export function deviceCount(): number {
 
 /** The CUDA devices of this machine; none where CUDA is not available. */
 export function devices(): CudaDevice[] {
-  return Array.from({ length: deviceCount() }, (_, index) => ({
-    index,
-    ...native.deviceInfo(index),
-  }));
+  return Array.from({ length: deviceCount() }, (_, index) => native.deviceInfo(index));
 }
 
 /**

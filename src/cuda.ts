@@ -9,7 +9,8 @@
  * - `cuda-kernels.ts`, `cuda-arguments.ts`: kernels of a user's own.
  */
 export type { Argument, LaunchSize } from './cuda-arguments.js';
-export type { CudaDevice, CudaStatus, ExportedTensor, NcclStatus } from './cuda-devices.js';
+export type { CudaDevice } from './core/devices.js';
+export type { CudaStatus, ExportedTensor, NcclStatus } from './cuda-devices.js';
 
 export {
   float32,

@@ -1,19 +1,13 @@
-import { createKVStore, optim, zeros } from 'tensorkv';
-import { digest, showCount } from '../arrays.js';
+import { showCount } from '../arrays.js';
 import { bytesMoved } from '../limit.js';
-import type { Bench, Variant } from '../harness.js';
+import type { Bench } from '../harness.js';
 import { resnet50Sizes } from '../resnet50-step.bench.js';
 import { torchGpuSteps, torchWays } from '../rivals/torch-gpu.js';
-import {
-  cut,
-  expectedAnswer,
-  hyper,
-  stepProblem,
-  stepTraffic,
-  verifySteps,
-  type StepProblem,
-} from '../step/problem.js';
+import { localSteps, type StepPlace } from '../step/local.js';
+import { expectedAnswer, stepProblem, stepTraffic, verifySteps } from '../step/problem.js';
 import { copyOf, gpu, repeatOnDevice } from './device.js';
+
+const onGpu: StepPlace = { type: 'device', device: gpu, repeat: repeatOnDevice };
 
 /** How long does a step through the store take, next to the copy of as many bytes and to PyTorch? */
 function stepBench(
@@ -30,7 +24,7 @@ function stepBench(
     async setup(size, { devices, outside }) {
       const problem = stepProblem(of(size), devices);
       const bytes = bytesMoved(stepTraffic(problem));
-      const ours = await storeSteps(problem);
+      const ours = await localSteps(problem, onGpu);
       const rivals = outside === true ? await torchGpuSteps(problem) : {};
       const missing = torchWays.filter((way) => !(way in rivals));
       const elements = problem.sizes.reduce((sum, each) => sum + each, 0);
@@ -64,39 +58,6 @@ function stepBench(
         rivals: Object.fromEntries(rivals),
       };
     },
-  };
-}
-
-/** One caller, who pushes a value of every source for each key and has the results in as many outs. */
-async function storeSteps({ sizes, gradients }: StepProblem): Promise<{
-  readonly variant: Variant;
-  close(): Promise<void>;
-}> {
-  const kv = await createKVStore('device');
-  const keys = sizes.map((_, key) => key);
-  await kv.init(
-    keys,
-    sizes.map((size) => zeros([size], { device: gpu })),
-  );
-  const { lr, momentum, wd, rescaleGrad } = hyper;
-  await kv.setOptimizer(optim.sgd({ lr, momentum, wd, rescaleGrad }));
-  const pieces = gradients.map((gradient) => cut(gradient, sizes));
-  const values = sizes.map((size, key) =>
-    pieces.map((parts) => {
-      const here = zeros([size]);
-      here.data.set(parts[key]!);
-      return here.to(gpu);
-    }),
-  );
-  const outs = sizes.map((size) => gradients.map(() => zeros([size], { device: gpu })));
-  const answer = (): string =>
-    gradients.map((_, source) => digest(outs.map((list) => list[source]!.toFloat32()))).join(' ');
-  return {
-    variant: {
-      run: repeatOnDevice(() => kv.pushpull(keys, values, { out: outs })),
-      check: { answer },
-    },
-    close: () => kv.close(),
   };
 }
 

@@ -1,20 +1,34 @@
-import { createKVStore, optim, zeros } from 'tensorkv';
+import { cpu, createKVStore, optim, zeros, type Device } from 'tensorkv';
 import { repeatAsync, type Variant } from '../harness.js';
 import { cut, hyper, stepAnswer, type StepProblem } from './problem.js';
 
+/** Where the step is made. */
+export interface StepPlace {
+  readonly type: 'local' | 'device';
+  /** Where keys, values and outs live. */
+  readonly device: Device;
+  /** Does a step as often as it is told, to its end. */
+  repeat(step: () => Promise<unknown>): Variant['run'];
+}
+
+const onCpu: StepPlace = { type: 'local', device: cpu(), repeat: repeatAsync };
+
 /**
- * The step as one caller makes it: a `local` store that is given every device's values for each key,
- * and writes the results to as many outs.
+ * The step as one caller makes it: a store that is given every device's values for each key, and writes
+ * the results to as many outs.
  */
-export async function localSteps({ sizes, gradients }: StepProblem): Promise<{
+export async function localSteps(
+  { sizes, gradients }: StepProblem,
+  { type, device, repeat }: StepPlace = onCpu,
+): Promise<{
   readonly variant: Variant;
   close(): Promise<void>;
 }> {
-  const kv = await createKVStore('local');
+  const kv = await createKVStore(type);
   const keys = sizes.map((_, key) => key);
   await kv.init(
     keys,
-    sizes.map((size) => zeros([size])),
+    sizes.map((size) => zeros([size], { device })),
   );
   const { lr, momentum, wd, rescaleGrad } = hyper;
   await kv.setOptimizer(optim.sgd({ lr, momentum, wd, rescaleGrad }));
@@ -23,16 +37,16 @@ export async function localSteps({ sizes, gradients }: StepProblem): Promise<{
     pieces.map((parts) => {
       const value = zeros([size]);
       value.data.set(parts[key]!);
-      return value;
+      return device.type === 'cpu' ? value : value.to(device);
     }),
   );
-  const outs = sizes.map((size) => gradients.map(() => zeros([size])));
-  const ofDevice = (device: number): Float32Array[] =>
-    outs.map((list) => list[device]!.data as Float32Array);
+  const outs = sizes.map((size) => gradients.map(() => zeros([size], { device })));
+  const ofSource = (source: number): Float32Array[] =>
+    outs.map((list) => list[source]!.toFloat32());
   return {
     variant: {
-      run: repeatAsync(() => kv.pushpull(keys, values, { out: outs })),
-      check: { answer: () => stepAnswer(gradients.map((_, device) => ofDevice(device))) },
+      run: repeat(() => kv.pushpull(keys, values, { out: outs })),
+      check: { answer: () => stepAnswer(gradients.map((_, source) => ofSource(source))) },
     },
     close: () => kv.close(),
   };

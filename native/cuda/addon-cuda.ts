@@ -1,15 +1,5 @@
+import type { CudaDevice } from '../../src/core/devices.js';
 import type { AnyTypedArray } from '../types.js';
-
-/** What is known of a CUDA device. */
-export interface CudaDeviceInfo {
-  readonly name: string;
-  /** Compute capability, such as `[9, 0]`. */
-  readonly capability: readonly [major: number, minor: number];
-  readonly processors: number;
-  readonly totalBytes: number;
-  readonly freeBytes: number;
-  readonly uuid: string;
-}
 
 /** What is known of NCCL: the version of the one that was opened, and why none is used. */
 export interface CudaNcclInfo {
@@ -39,7 +29,7 @@ export interface AddonCuda {
   /** Such as 13000 for 13.0. */
   driverVersion(): number;
   deviceCount(): number;
-  deviceInfo(device: number): CudaDeviceInfo;
+  deviceInfo(device: number): CudaDevice;
   /** Opens NCCL. */
   ncclInfo(): CudaNcclInfo;
   /** An allocation of zeros that this thread holds once. */
@@ -48,6 +38,14 @@ export interface AddonCuda {
   retain(id: number): void;
   /** Freed when no thread holds it, behind the work that uses it. A thread that ends lets go of all. */
   release(id: number): void;
+  /**
+   * A number by which `collected` knows `object`, until `forget`. Unlike a `WeakRef` it keeps nothing
+   * alive until the turn of the event loop has ended.
+   */
+  watch(object: object): number;
+  forget(number: number): void;
+  /** The numbers of objects that have been collected. */
+  collected(): number[];
   arrayInfo(id: number): CudaArrayInfo;
   /** Copies `source` in; it may be changed once this returns. */
   upload(source: AnyTypedArray, id: number, byteOffset: number): void;
@@ -73,7 +71,8 @@ export interface AddonCuda {
   synchronize(device: number): void;
   /**
    * Carries out operations, one after the other for all that can be seen. `words` is as
-   * native/cuda/operations.ts writes it: all of one device.
+   * native/cuda/operations.ts writes it: all of one device. What throws has done nothing; `memory_limit`
+   * comes after memory that was released has been waited for.
    */
   run(device: number, words: Float64Array, count: number): void;
   /** A handle (64 bytes) by which another process may open the allocation of `id`; and the way back. */

@@ -23,6 +23,10 @@ export const cudaBackend: DeviceBackend = {
       // Nobody is there to hear of it, and a device that is lost has nothing to let go of.
     }
   },
+  watch: (object) => cudaAddon().watch(object),
+  forget: (number) => cudaAddon().forget(number),
+  collected: () => cudaAddon().collected(),
+  about: (id) => cudaAddon().arrayInfo(id),
   discard,
   download,
   copy(source, out) {

@@ -39,7 +39,16 @@ export function withDevices(
 
 type Dense = Pick<
   Anywhere,
-  'reduceSum' | 'step' | 'squares' | 'encode' | 'quantize' | 'copy' | 'clear' | 'cast' | 'isFinite'
+  | 'reduceSum'
+  | 'step'
+  | 'squares'
+  | 'encode'
+  | 'decode'
+  | 'quantize'
+  | 'copy'
+  | 'clear'
+  | 'cast'
+  | 'isFinite'
 >;
 
 function routedDense(cpu: KernelFunctions): Dense {
@@ -63,6 +72,7 @@ function routedDense(cpu: KernelFunctions): Dense {
       return squares(inputs, dtype, device);
     },
     encode: (...args) => encode(cpu, ...args),
+    decode: (...args) => decode(cpu, ...args),
     quantize: (...args) => quantize(cpu, ...args),
     copy(source, outs) {
       if (!areDevicesInUse() || areTyped([source], outs)) {
@@ -172,16 +182,26 @@ function isFinite(view: DeviceArray): boolean {
 function encode(cpu: KernelFunctions, ...args: Parameters<Anywhere['encode']>): void {
   const [codec, gradient, residual, out] = args;
   if (!(residual instanceof DeviceArray)) {
-    return cpu.encode(codec, onHost(gradient) as Float32Array, residual, out);
+    return cpu.encode(codec, onHost(gradient) as Float32Array, residual, out as Uint8Array);
   }
+  assert(out instanceof DeviceArray, 'codes and what they leave out live together');
   const { device, length } = residual;
-  const from = onDevice(gradient, device, 'float32');
-  resultOf(device, 'uint8', out, (codes) =>
-    enqueue(device, {
-      ...{ code: 'encode', dtype: 'float32', length, codec },
-      ...{ inputs: [from], outs: [residual, codes] },
-    }),
-  );
+  if (length === 0) return;
+  enqueue(device, {
+    ...{ code: 'encode', dtype: 'float32', length, codec },
+    ...{ inputs: [onDevice(gradient, device, 'float32')], outs: [residual, out] },
+  });
+}
+
+function decode(cpu: KernelFunctions, ...args: Parameters<Anywhere['decode']>): void {
+  const [codec, bytes, out] = args;
+  if (!(out instanceof DeviceArray)) return cpu.decode(codec, onHost(bytes) as Uint8Array, out);
+  const { device, length } = out;
+  if (length === 0) return;
+  enqueue(device, {
+    ...{ code: 'decode', dtype: 'float32', length, codec },
+    ...{ inputs: [onDevice(bytes, device, 'uint8')], outs: [out] },
+  });
 }
 
 function quantize(cpu: KernelFunctions, ...args: Parameters<Anywhere['quantize']>): void {

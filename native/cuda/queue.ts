@@ -1,4 +1,4 @@
-import type { DeviceArray } from '../../src/core/device-array.js';
+import { withRoom, type DeviceArray } from '../../src/core/device-array.js';
 import type { DeviceWatcher } from '../types.js';
 import { cudaAddon } from './door.js';
 import { arraysOf, OperationWords, type Operation } from './operation-words.js';
@@ -50,7 +50,7 @@ class DeviceQueue {
   send(): void {
     if (this.#count === 0) return this.#forget();
     try {
-      cudaAddon().run(this.#device, this.#words.words, this.#count);
+      withRoom(() => cudaAddon().run(this.#device, this.#words.words, this.#count));
     } catch (error) {
       this.#forget();
       watcher?.failed(this.#device, error);

@@ -56,6 +56,24 @@ class Thread {
     return *environment_;
   }
 
+  // Knows whether `object` has been collected, by a number, until it is forgotten. It keeps nothing
+  // alive, as a WeakRef does until the end of the turn.
+  uint64_t Watch(const Napi::Object& object) {
+    environment();  // Its end lets go of all.
+    watched_.emplace(++last_watched_, Napi::Weak(object));
+    return last_watched_;
+  }
+  void Forget(uint64_t number) { watched_.erase(number); }
+  // The numbers of those that have been collected.
+  std::vector<double> Collected() const {
+    std::vector<double> numbers;
+    for (const auto& [number, object] : watched_) {
+      const Napi::HandleScope scope(env_);
+      if (object.Value().IsEmpty()) numbers.push_back(static_cast<double>(number));
+    }
+    return numbers;
+  }
+
   // Calls `done` once note `number` has arrived. The thread stays alive until then.
   void Await(uint64_t number, const Napi::Function& done, const Napi::Value& out, size_t bytes) {
     Pending pending = {Napi::Persistent(done), {}, bytes};
@@ -76,6 +94,7 @@ class Thread {
     has_ended_ = true;
     environment_->End();
     pending_.clear();
+    watched_.clear();
   }
 
   void Deliver() {
@@ -118,6 +137,8 @@ class Thread {
   std::unique_ptr<cuda::Environment> environment_;
   std::shared_ptr<Doorbell> bell_;
   std::unordered_map<uint64_t, Pending> pending_;
+  std::unordered_map<uint64_t, Napi::ObjectReference> watched_;
+  uint64_t last_watched_ = 0;
   bool has_ended_ = false;
 };
 
@@ -172,11 +193,13 @@ Napi::Value DeviceCount(const Napi::CallbackInfo& info) {
 // deviceInfo(device)
 Napi::Value DeviceInfo(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  const cuda::DeviceInfo device = cuda::InfoOfDevice(DeviceAt(info, 0));
+  const int index = DeviceAt(info, 0);
+  const cuda::DeviceInfo device = cuda::InfoOfDevice(index);
   const Napi::Array capability = Napi::Array::New(env);
   capability.Set(0u, Number(env, device.major));
   capability.Set(1u, Number(env, device.minor));
   Napi::Object result = Napi::Object::New(env);
+  result["index"] = Number(env, index);
   result["name"] = Napi::String::New(env, device.name);
   result["capability"] = capability;
   result["processors"] = Number(env, device.processors);
@@ -212,6 +235,27 @@ Napi::Value Retain(const Napi::CallbackInfo& info) {
 Napi::Value Release(const Napi::CallbackInfo& info) {
   The(info).Release(CountAt(info, 0));
   return info.Env().Undefined();
+}
+
+// watch(object)
+Napi::Value Watch(const Napi::CallbackInfo& info) {
+  Require(info.Env(), info[0].IsObject(), "Expected an object");
+  const uint64_t number = TheThread(info.Env()).Watch(info[0].As<Napi::Object>());
+  return Number(info.Env(), static_cast<double>(number));
+}
+
+// forget(number)
+Napi::Value Forget(const Napi::CallbackInfo& info) {
+  TheThread(info.Env()).Forget(CountAt(info, 0));
+  return info.Env().Undefined();
+}
+
+// collected()
+Napi::Value Collected(const Napi::CallbackInfo& info) {
+  const std::vector<double> numbers = TheThread(info.Env()).Collected();
+  Napi::Array list = Napi::Array::New(info.Env(), numbers.size());
+  for (uint32_t k = 0; k < numbers.size(); ++k) list.Set(k, Number(info.Env(), numbers[k]));
+  return list;
 }
 
 // arrayInfo(id)
@@ -394,6 +438,9 @@ void AddCuda(Napi::Env env, Napi::Object exports) {
   add("allocate", Guarded<Allocate>);
   add("retain", Guarded<Retain>);
   add("release", Guarded<Release>);
+  add("watch", Guarded<Watch>);
+  add("forget", Guarded<Forget>);
+  add("collected", Guarded<Collected>);
   add("arrayInfo", Guarded<ArrayInfo>);
   add("upload", Guarded<Upload>);
   add("download", Guarded<Download>);
@@ -432,10 +479,10 @@ void AddCuda(Napi::Env env, Napi::Object exports) {
   Napi::Object functions = Napi::Object::New(env);
   functions["missingReason"] = Napi::Function::New(env, MissingReason, "missingReason");
   for (const char* const name :
-       {"driverVersion", "deviceCount", "deviceInfo",  "ncclInfo", "broadcast",    "allocate",
-        "retain",        "release",     "arrayInfo",   "upload",   "download",     "downloadAsync",
-        "copy",          "whenReady",   "synchronize", "run",      "exportHandle", "importHandle",
-        "loadModule",    "compile",     "kernel",      "launch"}) {
+       {"driverVersion", "deviceCount", "deviceInfo", "ncclInfo", "broadcast", "allocate",
+        "retain", "release", "watch", "forget", "collected", "arrayInfo", "upload", "download",
+        "downloadAsync", "copy", "whenReady", "synchronize", "run", "exportHandle", "importHandle",
+        "loadModule", "compile", "kernel", "launch"}) {
     functions[name] = Napi::Function::New(env, Missing, name);
   }
   exports["cuda"] = functions;

@@ -8,14 +8,15 @@ export type Elements = TensorData | DeviceArray;
 
 /** This thread's hold on an allocation. Arrays that share one keep it. */
 class Hold {
-  readonly ref = new WeakRef(this);
+  // No WeakRef: it would keep what a loop leaves behind until the turn of the event loop has ended.
+  readonly number = deviceBackend().watch(this);
 }
 
-/** Of each hold that has not ended, so that a sweep need not wait for the registry. */
-const holds = new Map<WeakRef<Hold>, number>();
-const collected = new FinalizationRegistry<WeakRef<Hold>>(letGo);
+/** The allocation of each hold that has not ended, so that a sweep need not wait for the registry. */
+const holds = new Map<number, number>();
+const collected = new FinalizationRegistry<number>(letGo);
 
-/** Bytes allocated since holds were last looked through for ones that nobody has. */
+/** Bytes that have come to this thread since holds were last looked through for ones that nobody has. */
 let unsweptBytes = 0;
 const sweepEveryBytes = 2 ** 30;
 let isInUse = false;
@@ -65,9 +66,22 @@ export class DeviceArray {
     return new DeviceArray({ device, id, byteOffset, length, dtype }, this.#hold);
   }
 
+  /** Whether it lies in its allocation, where elements may start; true where that is gone. */
+  get isInside(): boolean {
+    if (this.#hold === undefined) return true;
+    const { device, bytes } = deviceBackend().about(this.id);
+    const isAligned = this.byteOffset % dtypeInfo(this.dtype).bytes === 0;
+    return device === this.device && isAligned && this.byteOffset + this.byteLength <= bytes;
+  }
+
+  /** Throws `peer_dead` where the allocation was gone when it came to this thread. */
+  assertHeld(): void {
+    if (this.#hold === undefined) deviceBackend().about(this.id);
+  }
+
   /** Lets go of the allocation now; for arrays that nobody else has seen. */
   free(): void {
-    if (this.#hold !== undefined) letGo(this.#hold.ref);
+    if (this.#hold !== undefined) letGo(this.#hold.number);
   }
 }
 
@@ -82,9 +96,9 @@ export function areDevicesInUse(): boolean {
 /** Zeros on CUDA device `device`. Throws `memory_limit`, `cuda_unavailable`, `peer_dead`. */
 export function allocateOn(device: number, dtype: DType, length: number): DeviceArray {
   const bytes = Math.max(length * dtypeInfo(dtype).bytes, 1);
-  unsweptBytes += bytes;
-  if (unsweptBytes > sweepEveryBytes) sweep();
-  const array = { device, id: allocation(device, bytes), byteOffset: 0, length, dtype };
+  count(bytes);
+  const id = withRoom(() => deviceBackend().allocate(device, bytes));
+  const array = { device, id, byteOffset: 0, length, dtype };
   return new DeviceArray(array, newHold(array.id));
 }
 
@@ -99,6 +113,7 @@ export function arrayOn(plain: PlainArray): DeviceArray {
  */
 export function adopted(elements: Elements | PlainArray): Elements {
   if (elements instanceof DeviceArray || isTypedArray(elements)) return elements;
+  count(elements.length * dtypeInfo(elements.dtype).bytes);
   try {
     deviceBackend().retain(elements.id);
   } catch (error) {
@@ -108,27 +123,28 @@ export function adopted(elements: Elements | PlainArray): Elements {
   return arrayOn(elements);
 }
 
-function allocation(device: number, bytes: number): number {
-  const backend = deviceBackend();
+/** What `ask` gives. Where a device has no room for it, it is asked again without the garbage there. */
+export function withRoom<T>(ask: () => T): T {
   try {
-    return backend.allocate(device, bytes);
+    return ask();
   } catch (error) {
     if (!(error instanceof KVStoreError) || error.code !== 'memory_limit') throw error;
     sweep();
-    return backend.allocate(device, bytes);
+    return ask();
   }
 }
 
 function newHold(id: number): Hold {
   const hold = new Hold();
-  holds.set(hold.ref, id);
-  collected.register(hold, hold.ref);
+  holds.set(hold.number, id);
+  collected.register(hold, hold.number);
   return hold;
 }
 
-function letGo(ref: WeakRef<Hold>): void {
-  const id = holds.get(ref);
-  if (!holds.delete(ref)) return;
+function letGo(hold: number): void {
+  const id = holds.get(hold);
+  if (!holds.delete(hold)) return;
+  deviceBackend().forget(hold);
   deviceBackend().release(id!);
 }
 
@@ -140,8 +156,13 @@ export function sweepDevices(): void {
   if (isInUse) sweep();
 }
 
+function count(bytes: number): void {
+  unsweptBytes += bytes;
+  if (unsweptBytes > sweepEveryBytes) sweep();
+}
+
 function sweep(): void {
   unsweptBytes = 0;
   collectGarbage();
-  for (const ref of holds.keys()) if (ref.deref() === undefined) letGo(ref);
+  for (const hold of deviceBackend().collected()) letGo(hold);
 }

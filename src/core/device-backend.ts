@@ -11,6 +11,12 @@ export interface DeviceBackend {
   allocate(device: number, bytes: number): number;
   retain(id: number): void;
   release(id: number): void;
+  /** Has `collected` give the number of `object` once that is collected, until `forget`. */
+  watch(object: object): number;
+  forget(number: number): void;
+  collected(): readonly number[];
+  /** Throws `peer_dead` where it is gone. */
+  about(id: number): { readonly device: number; readonly bytes: number };
   /** Nobody uses `array` any more but work of this thread that may not have been sent. */
   discard(array: DeviceArray): void;
   /** Waits for what writes `source`, and copies it to `out`, of its length and dtype. */

@@ -46,3 +46,16 @@ function checkIndex(type: string, index: unknown): number {
     `expected a device index (an integer from 0 up) in ${type}(...), got ${show(index)}`,
   );
 }
+
+/** A CUDA device of this machine. */
+export interface CudaDevice {
+  readonly index: number;
+  readonly name: string;
+  /** Compute capability, such as `[9, 0]`. */
+  readonly capability: readonly [major: number, minor: number];
+  readonly processors: number;
+  readonly totalBytes: number;
+  /** As it is now, whoever has taken the rest. */
+  readonly freeBytes: number;
+  readonly uuid: string;
+}

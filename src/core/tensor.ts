@@ -290,7 +290,8 @@ function deviceArrayOf(handle: TensorHandle, dtype: DType): DeviceArray | undefi
   if (data?.dtype !== dtype || data.device !== handle.device.index) return undefined;
   const counts = [data.id, data.byteOffset, data.length];
   if (!counts.every((each) => Number.isSafeInteger(each) && each! >= 0)) return undefined;
-  return adopted(data as PlainArray) as DeviceArray;
+  const held = adopted(data as PlainArray) as DeviceArray;
+  return held === data || held.isInside ? held : undefined;
 }
 
 function isScalar(x: unknown): x is Scalar {

@@ -1,5 +1,15 @@
-import { createKVStore, full, KVStoreError, ones, tensor, zeros } from '../../src/index.js';
+import {
+  createKVStore,
+  full,
+  KVStoreError,
+  ones,
+  rowSparse,
+  Tensor,
+  tensor,
+  zeros,
+} from '../../src/index.js';
 import { compile, launch, module, ready, synchronize } from '../../src/cuda.js';
+import type { PlainArray } from '../../src/core/device-array.js';
 import { first, isStandIn, sameBits, second } from '../helpers/cuda.js';
 import { rejects, runChild } from '../helpers/workers.js';
 import ava from 'ava';
@@ -26,6 +36,49 @@ test('without room on a device a tensor is refused, and the store is as it was',
   const env = { TENSORKV_STAND_IN_BYTES: String(1_500_000) };
   const { stdout, stderr } = await runChild(code, env);
   t.regex(stdout, /^memory_limit,memory_limit,memory_limit 0 w,x\n$/, stderr);
+});
+
+test('what nobody has any more makes room for what a device needs beside tensors', async (t) => {
+  const code = `
+    const { cuda, zeros } = lib;
+    const there = zeros([100], { device: cuda(0) });
+    zeros([50_000], { device: cuda(0) });
+    await new Promise(setImmediate);
+    console.log(there.add_(1).toFloat32()[99]);`;
+  // Room for the tensors, but not for the first plan beside them.
+  const env = { TENSORKV_STAND_IN_BYTES: String(250_000) };
+  const { stdout, stderr } = await runChild(code, env);
+  t.is(stdout, '1\n', stderr);
+});
+
+test('a device that takes half of a list is lost: nobody could say what was done', async (t) => {
+  const code = `
+    const { createKVStore, cuda, ones, zeros } = lib;
+    const device = cuda(0);
+    const kv = await createKVStore('device', { coordinator: 'inline' });
+    await kv.init('w', zeros([100], { device }));
+    await kv.setOptimizer('sgd', { lr: 1 });
+    const out = zeros([100], { dtype: 'float64', device });
+    const calls = [kv.push('w', ones([100])), kv.pull('w', { out })];
+    for (const { reason } of await Promise.allSettled(calls)) console.log(reason.code, reason.message);
+    console.log(ones([1], { device: cuda(1) }).toArray()[0]);
+    await kv.close();`;
+  const env = { TENSORKV_STAND_IN_FAIL: 'cuLaunchKernel:3:1' };
+  const { stdout, stderr } = await runChild(code, env);
+  const lost =
+    /peer_dead CUDA device 0 is lost: launch 2 of 2 failed with CUDA_ERROR_INVALID_VALUE/;
+  t.regex(stdout, new RegExp(`^${lost.source}\n${lost.source}\n1\n$`), stderr);
+});
+
+test('a loop that leaves tensors behind goes on, though its turn does not end', async (t) => {
+  const code = `
+    const { cuda, ones } = lib;
+    let sum = ones([2 ** 18], { device: cuda(0) });
+    for (let i = 0; i < 15; i++) sum = sum.mul(2).add(sum).mul(0.5);
+    console.log(sum.toFloat32()[2 ** 18 - 1] === 1.5 ** 15);`;
+  const env = { TENSORKV_STAND_IN_BYTES: String(6 * 2 ** 20) };
+  const { stdout, stderr } = await runChild(code, env);
+  t.is(stdout, 'true\n', stderr);
 });
 
 for (const n of [3, 4, 5, 6, 8, 10, 14]) {
@@ -73,6 +126,28 @@ for (const n of [3, 4, 5, 6, 8, 10, 14]) {
   });
 }
 
+test('what a device refuses of one call takes along the keys that had work there, and no others', async (t) => {
+  const code = `
+    const { createKVStore, cuda, ones, zeros } = lib;
+    const [device, other] = [cuda(0), cuda(1)];
+    const kv = await createKVStore('device', { coordinator: 'inline' });
+    const places = [device, other, device];
+    const keys = ['a', 'b', 'c'];
+    await kv.init(keys, places.map((device) => zeros([4], { device })));
+    await kv.setOptimizer('sgd', { lr: 1, clipGlobalNorm: 100 });
+    await kv.setGradientCompression({ type: '2bit' });
+    const far = ones([4], { device: other });
+    // The codes of b are kept back until c has its value copied from where b has it.
+    const push = () => kv.push(keys, [ones([4]), far, far]).then(() => 'done', ({ code, key }) => code + ' ' + key);
+    const outcomes = [await push(), await push()];
+    const views = await kv.pull(keys, { view: true });
+    console.log(outcomes.join(), views.map((view) => view.version + ':' + view.toFloat32()[3]).join());
+    await kv.close();`;
+  const env = { TENSORKV_STAND_IN_FAIL: 'cuLaunchKernel:4:1' };
+  const { stdout, stderr } = await runChild(code, env);
+  t.is(stdout, 'cuda_unavailable c,done 2:-1,1:-0.5,1:-0.5\n', stderr);
+});
+
 test('a device that is lost loses its tensors and keys, and no others', async (t) => {
   const kv = await createKVStore('device');
   t.teardown(() => kv.close());
@@ -107,6 +182,58 @@ test('a device that is lost loses its tensors and keys, and no others', async (t
   await kv.push('c', tensor([3, 4]));
   sameBits(t, await kv.pull('c'), tensor([-6, -7]), 'c');
 });
+
+for (const coordinator of ['thread', 'inline'] as const) {
+  test(`a tensor that is gone fails the calls that bring it, and no others (${coordinator})`, async (t) => {
+    const kv = await createKVStore('device', { coordinator });
+    t.teardown(() => kv.close());
+    const device = first;
+    await kv.init(['a', 'b'], [zeros(2, { device }), zeros(2, { device })]);
+    await kv.setOptimizer('sgd', { lr: 1 });
+    const gone = goneTensor();
+    const out = zeros(2, { device });
+    // One batch: what is refused when it is sent takes all of it along.
+    const outcomes = await Promise.allSettled<unknown>([
+      kv.push('a', ones(2, { device })),
+      kv.push('b', gone),
+      kv.push(['a', 'b'], [ones(2, { device }), [ones(2), gone]]),
+      kv.pull('b', { out: gone }),
+      kv.pushpull('a', ones(2, { device }), { out: [out, gone] }),
+      kv.init('c', gone),
+      kv.push('b', rowSparse({ shape: [2], indices: [1], rows: [1], device })),
+      kv.broadcast('d', ones(2, { device }), { out: gone }),
+      kv.pullRows('b', { rowIds: [1, 0], out: gone }),
+      kv.init('d', ones(2, { device })),
+      kv.pull('a', { out }),
+    ]);
+    const codes = outcomes.map((each) => {
+      if (each.status === 'fulfilled') return 'done';
+      const { code, key } = each.reason as KVStoreError;
+      return `${code} ${key}`;
+    });
+    const fails = (key: string): string => `peer_dead ${key}`;
+    t.deepEqual(codes, [
+      ...['done', fails('b'), fails('b'), fails('b'), fails('a'), fails('c'), 'done', fails('d')],
+      ...[fails('b'), 'done', 'done'],
+    ]);
+    t.deepEqual(out.toArray(), [-1, -1]);
+    const [b, d] = await kv.pull(['b', 'd']);
+    t.deepEqual(
+      [b!.toArray(), d!.toArray()],
+      [
+        [0, -1],
+        [1, 1],
+      ],
+    );
+  });
+}
+
+/** Two elements whose allocation nobody holds any more. */
+function goneTensor(): Tensor {
+  const { data, ...rest } = structuredClone(ones(2, { device: first }).handle());
+  const gone: PlainArray = { ...(data as PlainArray), id: 2 ** 40 };
+  return Tensor.fromHandle({ ...rest, data: gone as never });
+}
 
 for (const n of [4, 5, 6, 7, 8]) {
   test(`rows that a device refuses leave a dense key as it was: allocation ${n}`, async (t) => {

@@ -1,4 +1,6 @@
 import type { ExecutionContext } from 'ava';
+import type { AddonCuda } from '../../native/cuda/addon-cuda.js';
+import { cudaAddon } from '../../native/cuda/door.js';
 import { optimizerNames, type OptimizerName } from '../../src/core/optimizers/registry.js';
 import {
   cpu,
@@ -22,6 +24,7 @@ import {
   sameBits,
   second,
   serialCudaTest as test,
+  standInTest,
   tameTensor,
 } from '../helpers/cuda.js';
 import { seed } from '../helpers/random.js';
@@ -210,9 +213,9 @@ for (const coordinator of coordinators) {
   });
 }
 
-test('what the codecs leave out stays on the device, and gives the bits of the CPU', async (t) => {
+test('what the codecs leave out stays where the values are, and gives the bits of the CPU', async (t) => {
   for (const type of ['1bit', '2bit'] as const) {
-    for (const store of ['device', 'dist_device_sync'] as const) {
+    for (const store of ['device', 'dist_device_sync', 'dist_sync'] as const) {
       await compare(t, `${type} ${store}`, async ([one, other, here]) => {
         const kv = await open(t, store);
         await kv.init('w', tameTensor('float32', [1003], seed).to(one));
@@ -226,10 +229,42 @@ test('what the codecs leave out stays on the device, and gives the bits of the C
             ),
           );
         }
+        // One value at a time: of a worker they are one source, wherever they are.
+        for (const [step, device] of [one, here, other, other, one].entries()) {
+          await kv.push('w', tameTensor('float32', [1003], seed + 50 + step).to(device));
+        }
+        const path = `${temporaryFolder(t)}/compressed.safetensors`;
+        await kv.save(path);
+        await kv.load(path);
+        const value = tameTensor('float32', [1003], seed + 60);
+        await kv.push('w', value.to(store === 'device' ? one : other));
         return [await kv.pull('w')];
       });
     }
   }
+});
+
+standInTest('of a value that is elsewhere nothing but its codes moves to the key', async (t) => {
+  const kv = await open(t, 'device', { coordinator: 'inline' });
+  await kv.init('w', zeros([1600], { device: first }));
+  await kv.setOptimizer('sgd', { lr: 1 });
+  await kv.setGradientCompression({ type: '2bit' });
+  const values = [first, second, cpu()].map((device) => ones([1600], { device }));
+  const addon = cudaAddon() as { -readonly [Name in keyof AddonCuda]: AddonCuda[Name] };
+  const { copy, upload } = addon;
+  const moved: number[] = [];
+  t.teardown(() => Object.assign(addon, { copy, upload }));
+  addon.copy = (...args) => {
+    moved.push(args[4]);
+    copy(...args);
+  };
+  addon.upload = (source, ...place) => {
+    moved.push(source.byteLength);
+    upload(source, ...place);
+  };
+  for (let i = 0; i < 3; i++) await kv.push('w', values);
+  t.deepEqual(moved, new Array(6).fill(400));
+  t.is((await kv.pull('w')).toFloat32()[1599], -4.5);
 });
 
 test('guard: a version that is not finite is refused, and the key is as it was', async (t) => {

@@ -1,5 +1,6 @@
 import type { ExecutionContext } from 'ava';
-import type { PlainArray } from '../../src/core/device-array.js';
+import { arrayOf } from '../../src/core/tensor.js';
+import type { DeviceArray, PlainArray } from '../../src/core/device-array.js';
 import { dtypes } from '../../src/core/dtypes.js';
 import {
   cpu,
@@ -17,6 +18,7 @@ import {
 import {
   cudaTest as test,
   first,
+  isThere,
   randomTensor,
   sameBits,
   second,
@@ -160,6 +162,9 @@ test('a handle crosses a clone, and both tensors have the same memory', (t) => {
     { device: second.index === 0 ? cpu() : second },
     { data: new Float32Array(new SharedArrayBuffer(12)) },
     { data: { ...data, length: 4 } },
+    { data: { ...data, byteOffset: 4 } },
+    { shape: [2], data: { ...data, length: 2, byteOffset: 2 } },
+    { data: { ...data, device: 1 }, device: cuda(1) },
     { data: { ...data, id: -1 } },
     { data: null },
   ];
@@ -171,16 +176,12 @@ test('a handle crosses a clone, and both tensors have the same memory', (t) => {
   }
 });
 
-test('a handle of an allocation that is gone, or of more than it has, fails when it is used', (t) => {
+test('a handle of an allocation that is gone fails when it is used', (t) => {
   const there = ones([3], { device: first });
   const { data: cloned, ...rest } = structuredClone(there.handle());
   const data = cloned as PlainArray;
   const gone = Tensor.fromHandle({ ...rest, data: { ...data, id: 2 ** 40 } } as never);
   t.throws(() => gone.toArray(), { instanceOf, code: 'peer_dead' });
-  const wrong = { ...data, byteOffset: 2 ** 30 };
-  const beyond = Tensor.fromHandle({ ...rest, data: wrong } as never);
-  t.throws(() => beyond.toArray(), { instanceOf, code: 'bad_argument' });
-  t.throws(() => beyond.fill(1), { instanceOf, code: 'bad_argument' });
   t.deepEqual(there.toArray(), [1, 1, 1]);
 });
 
@@ -202,6 +203,15 @@ for (const dtype of ['float32', 'float16', 'int64'] satisfies DType[]) {
     t.is(String(there), String(here).replace('cpu(0)', 'cuda(0)'));
   });
 }
+
+test('what nobody has any more is looked for when much has come from other threads', (t) => {
+  const idOf = (tensor: Tensor): number => (arrayOf(tensor) as DeviceArray).id;
+  const id = idOf(zeros(1, { device: first }));
+  const sent = zeros([2 ** 24], { device: first });
+  for (let i = 0; i < 17; i++) Tensor.fromHandle(structuredClone(sent.handle()));
+  t.false(isThere(id));
+  t.true(isThere(idOf(sent)));
+});
 
 standInTest('memory of tensors that nobody has any more is given back', async (t) => {
   // More than the device has, if none of it were.

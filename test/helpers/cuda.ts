@@ -1,4 +1,5 @@
 import test, { type ExecutionContext } from 'ava';
+import { cudaAddon } from '../../native/cuda/door.js';
 import { onHost } from '../../src/core/elements.js';
 import { arrayOf } from '../../src/core/tensor.js';
 import type { AnyTensor } from '../../src/index.js';
@@ -24,6 +25,16 @@ export const standInTest = isStandIn ? test : test.skip;
 
 /** One at a time, as tests that start threads are. */
 export const serialCudaTest = count > 0 ? test.serial : test.skip;
+
+/** Whether somebody holds an allocation. */
+export function isThere(id: number): boolean {
+  try {
+    cudaAddon().arrayInfo(id);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** Asserts that two tensors, wherever they live, have the same bits. */
 export function sameBits(

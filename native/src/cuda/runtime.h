@@ -100,6 +100,7 @@ class Environment {
   std::shared_ptr<Allocation> FindOne(uint64_t id);
   Lane& LaneOn(int device);
   uint64_t AllocateNow(Lane& lane, size_t bytes);
+  void RunNow(Lane& lane, std::span<const double> words, size_t count);
   static Block TakeBlock(Lane& lane, size_t bytes);
   static Point QueueDownload(Lane& lane, Allocation* from, size_t offset, size_t bytes, char* to);
   uint64_t Hold(std::shared_ptr<Allocation> allocation);

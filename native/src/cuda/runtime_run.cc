@@ -16,7 +16,9 @@ constexpr uint32_t kSharedBytes = uint32_t{48} << 10;
 constexpr uint32_t kMostSharedBytes = uint32_t{96} << 10;
 constexpr size_t kTemporaryAlignment = 256;
 
-// A kernel of ours. With the lock and the context of the device.
+// The following are called with the lock and the context of the device.
+
+// A kernel of ours.
 CUfunc_st* FunctionOf(Device& device, const cuda::Launch& launch) {
   CUfunc_st*& function = device.kernels[launch.kernel];
   if (function != nullptr) return function;
@@ -31,20 +33,34 @@ CUfunc_st* FunctionOf(Device& device, const cuda::Launch& launch) {
   return function;
 }
 
-void Queue(Device& device, const cuda::Launch& launch, Address memory, CUstream_st* stream) {
+// Queues launches, all or none: where that fails half way, nobody knows what is in the arrays.
+void Queue(Device& device, std::span<const cuda::Launch> launches, Address memory,
+           CUstream_st* stream) {
   const Driver& driver = Process::Get().driver();
-  CUfunc_st* const function = FunctionOf(device, launch);
-  if (launch.shared_bytes > kSharedBytes) {
-    Check(device, driver.FuncSetAttribute(function, kMaxDynamicSharedBytes, kMostSharedBytes),
+  std::vector<CUfunc_st*> functions;
+  functions.reserve(launches.size());
+  for (const cuda::Launch& launch : launches) {
+    functions.push_back(FunctionOf(device, launch));
+    if (launch.shared_bytes <= kSharedBytes) continue;
+    Check(device,
+          driver.FuncSetAttribute(functions.back(), kMaxDynamicSharedBytes, kMostSharedBytes),
           "cuFuncSetAttribute");
   }
-  Address memory_argument = memory;
-  uint64_t table_argument = launch.table_offset;
-  void* arguments[] = {&memory_argument, &table_argument};
-  Check(device,
-        driver.LaunchKernel(function, launch.blocks, 1, 1, launch.threads, 1, 1,
-                            launch.shared_bytes, stream, arguments, nullptr),
-        "cuLaunchKernel");
+  for (size_t k = 0; k < launches.size(); ++k) {
+    const cuda::Launch& launch = launches[k];
+    Address memory_argument = memory;
+    uint64_t table_argument = launch.table_offset;
+    void* arguments[] = {&memory_argument, &table_argument};
+    const Result result = driver.LaunchKernel(functions[k], launch.blocks, 1, 1, launch.threads, 1,
+                                              1, launch.shared_bytes, stream, arguments, nullptr);
+    if (k > 0 && result != kSuccess) {
+      Lose(device, "CUDA device " + std::to_string(device.number) + " is lost: launch " +
+                       std::to_string(k + 1) + " of " + std::to_string(launches.size()) +
+                       " failed with " + driver.NameOf(result));
+      RequireAlive(device);
+    }
+    Check(device, result, "cuLaunchKernel");
+  }
 }
 
 // An allocation that was moved since is decoded again.
@@ -53,9 +69,20 @@ bool IsWhereItWas(const Use& use) { return use.allocation->address == use.addres
 }  // namespace
 
 void Environment::Run(int number, std::span<const double> words, size_t count) {
-  Process& process = Process::Get();
   Lane& lane = LaneOn(number);
-  const Driver& driver = process.driver();
+  try {
+    RunNow(lane, words, count);
+    return;
+  } catch (const Failure& failure) {
+    if (failure.code() != FailureCode::kMemoryLimit) throw;
+  }
+  // What was released may not be free yet.
+  WaitForReleases(lane.device());
+  RunNow(lane, words, count);
+}
+
+void Environment::RunNow(Lane& lane, std::span<const double> words, size_t count) {
+  const Driver& driver = Process::Get().driver();
   for (bool is_done = false; !is_done;) {
     Decoded decoded =
         Decode(words, count, lane.device(), [this](uint64_t id) { return FindOne(id); });
@@ -80,7 +107,7 @@ void Environment::Run(int number, std::span<const double> words, size_t count) {
       issue.Check(driver.MemcpyHtoDAsync(memory, staged, plan.table.size(), stream),
                   "cuMemcpyHtoDAsync");
     }
-    for (const cuda::Launch& launch : plan.launches) Queue(lane.device(), launch, memory, stream);
+    Queue(lane.device(), plan.launches, memory, stream);
     lane.EndPlan();
     issue.Finish();
     is_done = true;

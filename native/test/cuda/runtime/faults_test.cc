@@ -32,6 +32,9 @@ void TestFailingCalls() {
         [&] { thread->Upload(many.data(), many.size(), large, 0); });
   fails("cuLaunchKernel:1:1", "cuda_unavailable",
         [&] { Words().Fill(100, 1, {a}).Run(thread.operator->(), 0); });
+  // Memory for a plan is asked for twice, then once more behind what was released.
+  FailLater("cuMemAllocAsync:1:2,cuMemAllocAsync:2:2");
+  Words().Fill(100, 1, {b}).Run(thread.operator->(), 1);
   fails("cuStreamAddCallback:1:1", "cuda_unavailable", [&] { thread->WhenReady(a); });
   thread->Synchronize(0);
   CHECK(UsedBytes(0) <= used + 256);
