@@ -1,6 +1,5 @@
 import type { EngineDevice } from '../native/engine.js';
 import { headLength, viewWord } from '../native/engine.js';
-import type { TensorData } from '../src/core/dtypes.js';
 import type { Key } from '../src/core/keys.js';
 import { allocate } from '../src/core/memory.js';
 import {
@@ -15,7 +14,7 @@ import {
   type WireTensor,
 } from '../src/core/protocol.js';
 import { sameShape, sizeOf } from '../src/core/shape.js';
-import type { TensorHandle } from '../src/core/tensor.js';
+import { arrayOf, type TensorHandle } from '../src/core/tensor.js';
 import { KnownBuffers } from './known-buffers.js';
 import type { Direct, Given } from './link.js';
 
@@ -161,8 +160,7 @@ export class DirectPath implements Direct {
 
   /** A tensor has got a number. */
   bound(number: number, tensor: WireTensor): void {
-    if (isRowSparse(tensor) || tensor.device.type !== 'cpu') return;
-    this.#device.bind(number, tensor.data as TensorData, tensor.dtype);
+    if (!isRowSparse(tensor)) this.#device.bind(number, arrayOf(tensor), tensor.dtype);
   }
 
   /** The tensors of these numbers are gone. */
@@ -311,7 +309,8 @@ export class DirectPath implements Direct {
 
   #encodePart({ key, tensors }: WireGroup, isPush: boolean): boolean {
     const stored = this.#keys.get(key);
-    if (stored?.device.type !== 'cpu') return false;
+    if (stored === undefined) return false;
+    const { type, index } = stored.device;
     this.#makeRoom(tensors.length + 3);
     const words = this.#words;
     let at = this.#wordCount;
@@ -320,7 +319,8 @@ export class DirectPath implements Direct {
     words[at++] = tensors.length;
     for (const tensor of tensors) {
       if (isRowSparse(tensor) || tensor.dtype !== stored.dtype) return false;
-      if (tensor.device.type !== 'cpu') return false;
+      if (tensor.device.type !== type) return false;
+      if (type !== 'cpu' && tensor.device.index !== index) return false;
       if (!sameShape(tensor.shape, stored.shape)) return false;
       words[at++] = this.#bindings.bind(tensor);
     }

@@ -1,6 +1,5 @@
 import type { Access, Engine, OpenOrder, StoredBuffer } from '../native/engine.js';
 import type { Elements } from '../src/core/device-array.js';
-import type { TensorData } from '../src/core/dtypes.js';
 import type { Rank, WireGroup, WireTensor } from '../src/core/protocol.js';
 import type { TensorHandle } from '../src/core/tensor.js';
 import type { Consistency } from '../src/core/types.js';
@@ -50,8 +49,6 @@ export class EngineLease {
   readonly #touched = new Set<Entry>();
   /** What the engine goes by for the updates of a key. */
   readonly #hyperOf = new Map<Entry, KeyHyper>();
-  /** Keys on CUDA devices that the engine has been told of. */
-  readonly #foreign = new WeakSet<Entry>();
   #rule: Rule | undefined;
   #isLeased = false;
 
@@ -146,11 +143,7 @@ export class EngineLease {
   #publish(entry: Entry): void {
     const { order: key, like, version, stored, spare } = entry;
     const { pins } = this.#context;
-    if (entry.cudaDevice !== undefined) return this.#publishNothing(entry);
-    const numbered = (data: Elements): StoredBuffer => ({
-      data: data as TensorData,
-      number: pins.numberOf(data),
-    });
+    const numbered = (data: Elements): StoredBuffer => ({ data, number: pins.numberOf(data) });
     this.#engine.setPlan({
       key,
       dtype: like.dtype,
@@ -163,20 +156,12 @@ export class EngineLease {
     if (consistency === 'ssp') this.#engine.setClocks(key, closing.clocksOf(entry));
   }
 
-  /** Of a key on a CUDA device the engine knows only that it is none of its own. */
-  #publishNothing(entry: Entry): void {
-    if (this.#foreign.has(entry)) return;
-    this.#foreign.add(entry);
-    const { order: key, like, version } = entry;
-    const stored = { data: like.data as TensorData, number: 0 }; // It is empty.
-    const access = { kind: 'none' } as const;
-    this.#engine.setPlan({ key, dtype: like.dtype, version, stored, other: undefined, access });
-  }
-
   #accessOf(entry: Entry): Access {
-    const { updates } = this.#context;
+    const { updates, pins } = this.#context;
     this.#hyperOf.delete(entry);
-    if (entry.rows !== undefined) return { kind: 'none' };
+    // Views of a key on a CUDA device are the coordinator's.
+    const isShown = entry.cudaDevice !== undefined && pins.isPinned(entry.stored);
+    if (entry.rows !== undefined || isShown) return { kind: 'none' };
     const { rule } = updates;
     if (rule.kind !== 'optimizer') {
       return { kind: entry.setting === rule.setting ? 'assign' : 'read' };
@@ -191,7 +176,7 @@ export class EngineLease {
       scratchLength: scratchOf(entry.like, rule.options, hyper.step),
       table: hyper.table,
       count: entry.count,
-      ...(targets as Targets),
+      ...targets,
     };
   }
 
@@ -247,6 +232,3 @@ export class EngineLease {
     return groups;
   }
 }
-
-/** Of a key that the engine may update: all on the CPU. */
-type Targets = Pick<Access & { readonly kind: 'step' }, 'slots' | 'master' | 'average'>;

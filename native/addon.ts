@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isMainThread } from 'node:worker_threads';
+import type { Elements } from '../src/core/device-array.js';
 import type { AddonCuda } from './cuda/addon-cuda.js';
 import type { AnyTypedArray, Cpu, DenseArray, KernelFunctions } from './types.js';
 
@@ -95,16 +96,16 @@ export interface AddonEngine {
     engine: OwnedEngine,
     key: number,
     version: number,
-    stored: DenseArray,
+    stored: Elements,
     storedNumber: number,
-    other: DenseArray | undefined,
+    other: Elements | undefined,
     otherNumber: number,
     access: number,
     dtype: number,
     rule?: number,
-    slots?: readonly DenseArray[],
-    master?: DenseArray,
-    average?: DenseArray,
+    slots?: readonly Elements[],
+    master?: Elements,
+    average?: Elements,
     scratchLength?: number,
     table?: number,
     count?: number,
@@ -124,7 +125,7 @@ export interface AddonEngine {
   callDevice(engine: OwnedEngine, rank: number): void;
   attach(number: number, rank: number, heard: () => void): AttachedDevice | undefined;
   detach(device: AttachedDevice): void;
-  bind(device: AttachedDevice, number: number, elements: DenseArray, dtype: number): void;
+  bind(device: AttachedDevice, number: number, elements: Elements, dtype: number): void;
   unbind(device: AttachedDevice, numbers: readonly number[]): void;
   setKnown(device: AttachedDevice, buffer: number, isKnown: boolean): void;
   submit(

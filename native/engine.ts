@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import type { DType, TensorData } from '../src/core/dtypes.js';
+import { DeviceArray, type Elements } from '../src/core/device-array.js';
+import type { DType } from '../src/core/dtypes.js';
 import type { Consistency } from '../src/core/types.js';
 import { loadAddon, type OpenOrder, type Recalled } from './addon.js';
 import { codeOf } from './dtype-codes.js';
@@ -28,9 +29,9 @@ export type Access =
 /** A step of an update rule, as `StepArguments` has it. */
 export interface StepPlan {
   readonly rule: string;
-  readonly slots: readonly TensorData[];
-  readonly master: TensorData | undefined;
-  readonly average: TensorData | undefined;
+  readonly slots: readonly Elements[];
+  readonly master: Elements | undefined;
+  readonly average: Elements | undefined;
   /** Elements of scratch that a step needs. */
   readonly scratchLength: number;
   /** The table of its hyper-parameters, see `setHyper`. */
@@ -52,11 +53,11 @@ export interface HyperRows {
 
 /** A buffer for the stored tensor of a key, and the number that views know it by. */
 export interface StoredBuffer {
-  readonly data: TensorData;
+  readonly data: Elements;
   readonly number: number;
 }
 
-/** What the engine is told of a key. */
+/** What the engine is told of a key: all on the CPU, or on one CUDA device. */
 export interface KeyPlan {
   /** Position among the store's keys, from 0. */
   readonly key: number;
@@ -106,7 +107,7 @@ export interface Orders {
 /** One device of a store, on its own thread. */
 export interface EngineDevice {
   /** Makes a tensor known by a number. */
-  bind(number: number, elements: TensorData, dtype: DType): void;
+  bind(number: number, elements: Elements, dtype: DType): void;
   unbind(numbers: readonly number[]): void;
   /** Whether views can be made of a buffer here. */
   setKnown(buffer: number, isKnown: boolean): void;
@@ -144,6 +145,9 @@ export interface Pace {
 
 const consistencyCodes = { sync: 0, async: 1, ssp: 2 } as const;
 const accessCodes = { none: 0, read: 1, assign: 2, step: 3 } as const;
+
+/** The last allocation on CUDA devices that the engine can name; millions before it. */
+const mostId = 2 ** 23 - 1;
 
 const { addon } = loadAddon();
 
@@ -207,7 +211,10 @@ export function attachDevice(
   const held = native.attach(engine, rank, onEnded);
   if (held === undefined) return undefined;
   return {
-    bind: (number, elements, dtype) => native.bind(held, number, elements, codeOf(dtype)),
+    bind(number, elements, dtype) {
+      if (elements instanceof DeviceArray && elements.id > mostId) return; // Unknown, then.
+      native.bind(held, number, elements, codeOf(dtype));
+    },
     unbind: (numbers) => native.unbind(held, numbers),
     setKnown: (buffer, isKnown) => native.setKnown(held, buffer, isKnown),
     submit: ({ heads, words }, count, inlineBytes, lingers) =>

@@ -41,7 +41,7 @@ function build(targets) {
     folder,
     '-DTENSORKV_ADDON=OFF',
     '-DTENSORKV_TESTS=ON',
-    '-DTENSORKV_BASELINE_ONLY=ON',
+    '-DTENSORKV_HIGHEST_LEVEL=baseline',
     `-DCMAKE_LIBRARY_OUTPUT_DIRECTORY=${join(folder, 'Release')}`,
   ];
   const wanted = ['tensorkv_stand_in', ...targets].flatMap((target) => ['--target', target]);

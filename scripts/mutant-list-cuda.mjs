@@ -1,6 +1,11 @@
 // Of mutant-list.mjs those in the runtime of CUDA devices, which native/test/cuda/runtime has to catch.
 const faults = [
   {
+    name: 'hyper-parameters that stay the same',
+    file: 'runtime_prepared.cc',
+    changes: [['      changed.push_back({at, row.size_bytes()});\n', '']],
+  },
+  {
     name: 'a device that does not wait',
     file: 'runtime_streams.cc',
     changes: [['TheDriver().StreamWaitEvent(stream.handle, event, 0)', 'kSuccess']],

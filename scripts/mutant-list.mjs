@@ -246,7 +246,7 @@ export const mutants = [
     changes: [
       [
         '    RunJobs(large, begin);\n  }\n  Acquire(lock);',
-        '    Acquire(lock);\n    if (large.chunks.left() == 0) FinishList(large);\n    Deliver(lock);\n    lock.unlock();\n    RunJobs(large, begin);\n    Acquire(lock);\n    if (large.chunks.End()) large_.erase(found);\n    return traffic;\n  }\n  Acquire(lock);',
+        '    Acquire(lock);\n    if (large.chunks.left() == 0) {\n      FinishList(large.list, *large.lineup);\n      EndRunning();\n    }\n    Deliver(lock);\n    lock.unlock();\n    RunJobs(large, begin);\n    Acquire(lock);\n    if (large.chunks.End()) large_.erase(found);\n    return traffic;\n  }\n  Acquire(lock);',
       ],
     ],
     by: 'tests',
@@ -255,6 +255,23 @@ export const mutants = [
     name: 'a list that nobody is called for',
     file: engine,
     changes: [['  is_uncalled_ = true;\n', '']],
+    by: 'tests',
+  },
+  {
+    name: 'a list that a device has refused',
+    file: engine,
+    changes: [
+      [
+        '    if (!RunRemote(*list, lineup)) return lists_.Spread(list);',
+        '    RunRemote(*list, lineup);',
+      ],
+    ],
+    by: 'tests',
+  },
+  {
+    name: 'a list on a device with what came between',
+    file: engine,
+    changes: [['ticket->device != kOnCpu && !lists_.MayTake(ticket)', 'false']],
     by: 'tests',
   },
   ...cudaMutants,

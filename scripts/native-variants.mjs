@@ -2,6 +2,7 @@
 // itself is not instrumented, so the sanitizer is preloaded.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { availableParallelism } from 'node:os';
 import { ensure } from './debian-tools.mjs';
@@ -14,7 +15,7 @@ const variants = {
     sanitize: 'thread',
     runtime: 'tsan',
     // Threads share the same memory at every level.
-    levels: 'baseline',
+    highest: () => 'baseline',
     env: {
       TSAN_OPTIONS: [
         'ignore_noninstrumented_modules=1',
@@ -27,7 +28,7 @@ const variants = {
   address: {
     sanitize: 'address,undefined',
     runtime: 'asan',
-    levels: 'all',
+    highest: highestHere,
     env: {
       ASAN_OPTIONS: 'detect_leaks=1:allocator_may_return_null=1:exitcode=66',
       LSAN_OPTIONS: `suppressions=${join(root, 'native', 'stress', 'lsan.supp')}:print_suppressions=0`,
@@ -43,6 +44,11 @@ const tools = {
   // It finds the names of functions in a report, and suppressions go by names.
   'llvm-symbolizer-19': ['llvm-19'],
 };
+
+/** The kernels that this machine can run: others would be compiled for nothing. */
+function highestHere() {
+  return readFileSync('/proc/cpuinfo', 'utf8').includes('avx512vl') ? 'avx512' : 'avx2';
+}
 
 /** Runs a program; gives its output and whether it ended well. */
 export function run(command, { env = {}, cwd = root, timeoutMs } = {}) {
@@ -90,7 +96,7 @@ export async function start([program, ...args], { env = {}, timeoutMs } = {}) {
 /** Builds `targets` of a variant and gives its folder. Throws with the compiler's output. */
 export function build(name, targets) {
   ensure(tools);
-  const { sanitize, levels } = variants[name];
+  const { sanitize, highest } = variants[name];
   const folder = join(root, 'build', 'variants', name);
   const headers = ['node-api-headers/include', 'node-addon-api'];
   const configured = run([
@@ -103,7 +109,7 @@ export function build(name, targets) {
     `-DCMAKE_JS_INC=${headers.map((each) => join(root, 'node_modules', each)).join(';')}`,
     `-DCMAKE_LIBRARY_OUTPUT_DIRECTORY=${join(folder, 'build', 'Release')}`,
     `-DTENSORKV_SANITIZE=${sanitize}`,
-    `-DTENSORKV_BASELINE_ONLY=${levels === 'baseline' ? 'ON' : 'OFF'}`,
+    `-DTENSORKV_HIGHEST_LEVEL=${highest()}`,
     '-DTENSORKV_TESTS=ON',
     `-DTENSORKV_FUZZ=${name === 'address' ? 'ON' : 'OFF'}`,
   ]);

@@ -2,11 +2,14 @@ import type { Group, Key } from './core/keys.js';
 import { TensorView } from './core/tensor-view.js';
 import { Tensor, type AnyTensor } from './core/tensor.js';
 
-/** A call over lists: as many tensors as keys, one for each. */
+/** What a call gives for a key. */
+type OneOrMore = AnyTensor | readonly AnyTensor[];
+
+/** A call over lists: for each key a tensor, or a list of them. */
 export interface ListCall {
   readonly keys: readonly Key[];
-  readonly values: readonly AnyTensor[];
-  readonly outs: readonly AnyTensor[];
+  readonly values: readonly OneOrMore[];
+  readonly outs: readonly OneOrMore[];
 }
 
 /** What was made of a call: its groups, which the engine knows again. */
@@ -50,7 +53,7 @@ export class RecentCalls {
   /** Remembers a call that looks like the one before. */
   add({ keys, values, outs }: ListCall, prepared: PreparedCall): void {
     if (keys.length < fewestKeys) return;
-    const marks = [values[0]!, values.at(-1)!, outs[0]!, outs.at(-1)!];
+    const marks = [values[0]!, values.at(-1)!, outs[0]!, outs.at(-1)!].map(firstOf);
     const isRepeated =
       this.#seen.length > 0 && this.#seen.every((mark, i) => mark.deref() === marks[i]);
     if (!isRepeated) {
@@ -59,7 +62,7 @@ export class RecentCalls {
     }
     this.#seen = [];
     this.#calls.unshift({
-      call: { keys: [...keys], values: [...values], outs: [...outs] },
+      call: { keys: [...keys], values: values.map(copied), outs: outs.map(copied) },
       ...prepared,
     });
     if (this.#calls.length > capacity) this.#calls.pop();
@@ -72,26 +75,48 @@ export class RecentCalls {
   }
 }
 
-/** The arguments of a call as lists, if they are lists of as many tensors as keys. */
+/** The arguments of a call as lists, if they are as long as that of the keys. */
 export function asListCall(keys: unknown, values: unknown, outs: unknown): ListCall | undefined {
   if (!Array.isArray(keys) || !Array.isArray(values) || !Array.isArray(outs)) return undefined;
   if (values.length !== keys.length || outs.length !== keys.length) return undefined;
-  return { keys: keys as Key[], values: values as AnyTensor[], outs: outs as AnyTensor[] };
+  return { keys: keys as Key[], values: values as OneOrMore[], outs: outs as OneOrMore[] };
 }
 
-/** Whether each key has one tensor, not a list of them, a view or a row-sparse one. */
+/** Whether each key has tensors, no view and no row-sparse one. */
 export function isPlain({ values, outs }: ListCall): boolean {
   const isTensor = (each: unknown): boolean =>
     each instanceof Tensor && !(each instanceof TensorView);
-  return [...values, ...outs].every(isTensor);
+  return [values, outs].every((list) =>
+    list.every((each) => (isList(each) ? each.every(isTensor) : isTensor(each))),
+  );
 }
 
 function isSame(a: ListCall, b: ListCall): boolean {
   const { length } = a.keys;
   if (b.keys.length !== length) return false;
   for (let i = 0; i < length; i++) {
-    if (a.values[i] !== b.values[i] || a.outs[i] !== b.outs[i] || a.keys[i] !== b.keys[i])
-      return false;
+    if (a.keys[i] !== b.keys[i]) return false;
+    if (!isSameFor(a.values[i]!, b.values[i]!) || !isSameFor(a.outs[i]!, b.outs[i]!)) return false;
   }
   return true;
+}
+
+function isSameFor(a: OneOrMore, b: OneOrMore): boolean {
+  if (!isList(a) || !isList(b)) return a === b;
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
+function isList(each: OneOrMore): each is readonly AnyTensor[] {
+  return Array.isArray(each);
+}
+
+function firstOf(each: OneOrMore): AnyTensor {
+  return isList(each) ? each[0]! : each;
+}
+
+/** A list of its own: its owner may change the other one. */
+function copied(each: OneOrMore): OneOrMore {
+  return isList(each) ? [...each] : each;
 }

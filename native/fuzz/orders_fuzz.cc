@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <set>
+#include <span>
 #include <vector>
 
 #include "../test/check.h"
@@ -18,18 +19,56 @@ using engine::Binding;
 using engine::Consistency;
 using engine::Device;
 using engine::Engine;
+using engine::Job;
 using engine::KeyId;
 using engine::Order;
 using engine::Plan;
 using engine::Rank;
+using engine::RemotePlace;
 using engine::Ticket;
 
 constexpr Rank kRanks = 2;
 constexpr size_t kLength = 6;
-constexpr KeyId kKeys = 5;
+constexpr KeyId kLocalKeys = 5;
+constexpr KeyId kKeys = 7;
 constexpr size_t kBindings = 8;
 
-// A store of a few keys, one of each kind of access, with one that has no elements.
+// A device that looks at what it is asked, and refuses it now and then.
+class Rounds : public engine::RemoteRounds {
+ public:
+  explicit Rounds(std::span<const Job> jobs) : count_(jobs.size()) {
+    for (const Job& job : jobs) {
+      CHECK(job.is_round && !job.moves && job.key >= kLocalKeys);
+      for (const void* const each : job.inputs) CHECK(RemotePlace(each).id() < kRanks);
+      for (const void* const each : job.outs) CHECK(RemotePlace(each).id() < kRanks);
+    }
+  }
+  bool Queue(std::span<const std::span<const double>> hyper) override {
+    CHECK(hyper.size() == count_);
+    return ++calls_ % 4 != 0;
+  }
+
+ private:
+  const size_t count_;
+  uint32_t calls_ = 0;
+};
+
+class Remote : public engine::Remote {
+ public:
+  std::unique_ptr<engine::RemoteRounds> Prepare(std::span<const Job> jobs,
+                                                std::span<const Plan* const> plans,
+                                                std::span<const std::span<const double>>) override {
+    CHECK(!jobs.empty() && jobs.size() == plans.size());
+    if (++calls_ % 8 == 0) return nullptr;
+    return std::make_unique<Rounds>(jobs);
+  }
+
+ private:
+  uint32_t calls_ = 0;
+};
+
+// A store of a few keys, one of each kind of access, with one that has no elements and two on a
+// device.
 class Store {
  public:
   explicit Store(Consistency consistency)
@@ -37,7 +76,7 @@ class Store {
                                          engine::Status{})) {
     constexpr Access kAccess[kKeys] = {Access::kAssign, Access::kAssign, Access::kRead,
                                        Access::kNone, Access::kAssign};
-    for (KeyId key = 0; key < kKeys; ++key) {
+    for (KeyId key = 0; key < kLocalKeys; ++key) {
       stored_.emplace_back(key == 4 ? 0 : kLength);
       others_.push_back(stored_.back());
       Plan plan;
@@ -49,6 +88,17 @@ class Store {
       const auto number = static_cast<engine::BufferId>(2 * key);
       CHECK(engine_->SetPlan(key, plan, number, number + 1, 0));
       if (key != 0) CHECK(engine_->SetClocks(key, clocks_[key].data()));
+    }
+    engine_->UseRemote(std::make_unique<Remote>());
+    for (KeyId key = kLocalKeys; key < kKeys; ++key) {
+      Plan plan;
+      plan.access = Access::kAssign;
+      plan.device = 0;
+      plan.length = kLength;
+      plan.buffers[0] = RemotePlace(kRanks, 64 * key).place();
+      const auto number = static_cast<engine::BufferId>(2 * key);
+      CHECK(engine_->SetPlan(key, plan, number, engine::kNoBuffer, 0));
+      CHECK(engine_->SetClocks(key, clocks_[key].data()));
     }
     CHECK(!engine_->SetClocks(kKeys, clocks_[0].data()));
     for (Rank rank = 0; rank < kRanks; ++rank) Attach(rank);
@@ -97,7 +147,7 @@ class Store {
  private:
   void Attach(Rank rank) {
     devices_.push_back(engine_->Attach(rank, [] {}));
-    devices_.back()->known.assign(2 * kKeys - 2, true);  // All but those of the last key.
+    devices_.back()->known.assign(2 * kLocalKeys - 2, true);  // All but those of the last key.
     std::vector<Binding>& bindings = devices_.back()->bindings;
     for (size_t number = 0; number < kBindings; ++number) {
       tensors_.emplace_back(number == 6 ? 0 : kLength);
@@ -109,6 +159,10 @@ class Store {
     // Two that share elements with another.
     bindings.push_back({bindings[0].data, kLength, Dtype::kFloat32});
     bindings.push_back({bindings[2].data + sizeof(float), kLength - 1, Dtype::kFloat32});
+    for (const int device : {0, 0, 1}) {
+      void* const place = RemotePlace(rank, 64 * bindings.size()).place();
+      bindings.push_back({static_cast<char*>(place), kLength, Dtype::kFloat32, device});
+    }
   }
 
   void Take(Rank rank, std::multiset<double>* open) {
@@ -125,7 +179,7 @@ class Store {
 
   static int32_t WordOf(uint8_t byte) {
     constexpr int32_t kOdd[] = {-1, INT32_MIN, INT32_MAX, 1 << 30, 1 << 16, -2, 12, 100};
-    return byte < 240 ? byte % 12 : kOdd[byte % 8];
+    return byte < 240 ? byte % 14 : kOdd[byte % 8];
   }
 
   std::shared_ptr<Engine> engine_;

@@ -9,6 +9,10 @@
 #include "kernels.h"
 #include "views.h"
 
+#ifdef TENSORKV_CUDA
+#include "cuda/engine_remote.h"
+#endif
+
 namespace tensorkv::binding {
 namespace {
 
@@ -65,34 +69,71 @@ Napi::Value EngineNumber(const Napi::CallbackInfo& info) {
 // closeEngine(engine)
 void CloseEngine(const Napi::CallbackInfo& info) { The<Owned>(info).Close(); }
 
-// The address of a tensor as long as the stored one, or null for undefined.
-void* AddressOf(Napi::Env env, const Napi::Value& value, const View& like) {
+// The most CUDA devices of a process.
+constexpr double kMostDevices = 1 << 16;
+
+// The elements of a tensor: shared memory, or a place on a device.
+struct Elements {
+  void* data;
+  napi_typedarray_type type;  // of shared memory
+  size_t length;
+  int device;
+};
+
+// What a `DeviceArray` is, else a typed array. Its dtype is not looked at: whoever queues work on a
+// device knows how many bytes there are.
+Elements ElementsOf(Napi::Env env, const Napi::Value& value) {
+  if (!value.IsObject() || value.IsTypedArray()) {
+    const View view = SharedViewOf(env, value);
+    return {view.data, view.type, view.length, engine::kOnCpu};
+  }
+  const auto array = value.As<Napi::Object>();
+  const size_t id = CountOf(env, array.Get("id"), engine::RemotePlace::kMostId);
+  const size_t offset = CountOf(env, array.Get("byteOffset"), engine::RemotePlace::kMostOffset);
+  return {engine::RemotePlace(id, offset).place(), napi_uint8_array,
+          CountOf(env, array.Get("length")),
+          static_cast<int>(IndexOf(env, array.Get("device"), kMostDevices))};
+}
+
+// A tensor that belongs to a stored one: of `type` where that is shared memory.
+void* PartOf(Napi::Env env, const Napi::Value& value, const engine::Plan& plan,
+             napi_typedarray_type type, bool has_length = true) {
   if (value.IsUndefined()) return nullptr;
-  const View view = SharedViewOf(env, value);
-  Require(env, view.type == like.type && view.length == like.length,
+  const Elements part = ElementsOf(env, value);
+  Require(env, part.device == plan.device, "Expected tensors that are in one place");
+  Require(env,
+          (plan.device != engine::kOnCpu || part.type == type) &&
+              (!has_length || part.length == plan.length),
           "Expected typed arrays of one type and length");
-  return view.data;
+  return part.data;
+}
+
+// Keys of the engine are on CUDA devices.
+void UseDevices([[maybe_unused]] Engine& engine) {
+#ifdef TENSORKV_CUDA
+  if (!engine.has_remote()) engine.UseRemote(cuda::MakeRemote());
+#endif
 }
 
 // What a step needs beside the stored tensor. How many slots a rule of the whole tensor has, and
 // how long they are, is known in JavaScript alone.
 void AddStep(const Napi::CallbackInfo& info, const KernelTable& kernels, engine::Plan* plan) {
   const Napi::Env env = info.Env();
-  plan->step = &kernels.steps[IndexOf(env, info[9], static_cast<double>(*kernels.step_count))];
+  plan->rule = IndexOf(env, info[9], static_cast<double>(*kernels.step_count));
+  plan->step = &kernels.steps[plan->rule];
   Require(env, plan->step->run[static_cast<size_t>(plan->dtype)] != nullptr,
           "Expected a floating dtype");
-  const View computed = {ComputedTypeOf(plan->dtype), plan->length, nullptr};
+  const napi_typedarray_type computed = ComputedTypeOf(plan->dtype);
   const Values slots(env, info[10]);
   const bool is_whole = plan->step->slots == kWhole;
   Require(env, is_whole || slots.size() == plan->step->slots, "Expected the slots of the rule");
   for (size_t k = 0; k < slots.size(); ++k) {
-    const View slot = SharedViewOf(env, slots[k]);
-    Require(env, slot.type == computed.type && (is_whole || slot.length == plan->length),
-            "Expected typed arrays of one type and length");
-    plan->slots.push_back(slot.data);
+    void* const slot = PartOf(env, Napi::Value(env, slots[k]), *plan, computed, !is_whole);
+    Require(env, slot != nullptr, "Expected a slot");
+    plan->slots.push_back(slot);
   }
-  plan->master = AddressOf(env, info[11], computed);
-  plan->average = AddressOf(env, info[12], computed);
+  plan->master = PartOf(env, info[11], *plan, computed);
+  plan->average = PartOf(env, info[12], *plan, computed);
   plan->scratch_length = CountOf(env, info[13]);
   plan->hyper = IndexOf(env, info[14], kMostKeys);
   plan->count = NumberOf(env, info[15]);
@@ -108,11 +149,12 @@ void SetPlan(const Napi::CallbackInfo& info) {
   engine::Plan plan;
   plan.access = static_cast<engine::Access>(IndexOf(env, info[7], 4));
   plan.dtype = DtypeOf(env, info[8]);
-  const View stored = SharedViewOf(env, info[3]);
-  Require(env, stored.type == TypeOf(plan.dtype), "Expected a typed array of another type");
+  const Elements stored = ElementsOf(env, info[3]);
+  plan.device = stored.device;
   plan.length = stored.length;
-  plan.buffers[0] = stored.data;
-  plan.buffers[1] = AddressOf(env, info[5], stored);
+  plan.buffers[0] = PartOf(env, info[3], plan, TypeOf(plan.dtype));
+  plan.buffers[1] = PartOf(env, info[5], plan, TypeOf(plan.dtype));
+  if (plan.device != engine::kOnCpu) UseDevices(engine);
   if (plan.access == engine::Access::kStep) AddStep(info, engine.kernels(), &plan);
   const auto number = static_cast<engine::BufferId>(IndexOf(env, info[4], kMostNumbers));
   const auto other = info[5].IsUndefined()
@@ -305,12 +347,16 @@ void Bind(const Napi::CallbackInfo& info) {
   Attached& attached = The<Attached>(info);
   const size_t number = IndexOf(env, info[1], kMostNumbers);
   const Dtype dtype = DtypeOf(env, info[3]);
-  const View view = SharedViewOf(env, info[2]);
-  Require(env, view.type == TypeOf(dtype), "Expected a typed array of another type");
+  const Elements elements = ElementsOf(env, info[2]);
+  Require(env, elements.device != engine::kOnCpu || elements.type == TypeOf(dtype),
+          "Expected a typed array of another type");
   if (attached.is_detached()) return;
   std::vector<engine::Binding>& bindings = attached.device().bindings;
   if (number >= bindings.size()) bindings.resize(number * 2 + 16);
-  bindings[number] = {.data = static_cast<char*>(view.data), .length = view.length, .dtype = dtype};
+  bindings[number] = {.data = static_cast<char*>(elements.data),
+                      .length = elements.length,
+                      .dtype = dtype,
+                      .device = elements.device};
   ++attached.device().binding_changes;
 }
 

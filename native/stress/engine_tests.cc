@@ -9,5 +9,6 @@ int main() {
   tensorkv::test::TestRounds(2'000);
   tensorkv::test::TestDevices(*tensorkv::KernelsFor(tensorkv::Cpu::kBaseline));
   tensorkv::test::TestEngine(*tensorkv::KernelsFor(tensorkv::Cpu::kBaseline));
+  tensorkv::test::TestRemote(*tensorkv::KernelsFor(tensorkv::Cpu::kBaseline));
   return 0;
 }

@@ -10,6 +10,7 @@ int main() {
   tensorkv::test::TestRounds(20'000);
   tensorkv::test::TestDevices(*tensorkv::KernelsFor(tensorkv::Cpu::kBaseline));
   tensorkv::test::TestEngine(*tensorkv::KernelsFor(tensorkv::Cpu::kBaseline));
+  tensorkv::test::TestRemote(*tensorkv::KernelsFor(tensorkv::Cpu::kBaseline));
   for (const tensorkv::Cpu cpu : tensorkv::kCpus) {
     const tensorkv::KernelTable* const kernels = tensorkv::KernelsFor(cpu);
     if (kernels == nullptr) continue;

@@ -30,6 +30,9 @@ void TestDevices(const KernelTable& kernels);
 void TestRounds(uint32_t schedules);
 void TestEngine(const KernelTable& kernels);
 
+// Rounds of keys on a device, which somebody else queues.
+void TestRemote(const KernelTable& kernels);
+
 // Around every vector width, and around the tiles of sums (512 floats) and copies (8 KiB).
 constexpr size_t kLengths[] = {0,   1,   2,   3,    7,    8,    9,    15,   16,   17,  31,
                                32,  33,  63,  64,   65,   127,  128,  129,  255,  256, 257,

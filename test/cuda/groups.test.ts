@@ -43,11 +43,17 @@ async function run(
   return { reports, results: await group.done };
 }
 
-for (const type of ['dist_sync', 'dist_device_sync'] as const) {
+const places = [
+  ['dist_sync', false],
+  ['dist_device_sync', false],
+  ['dist_device_sync', true],
+] as const;
+for (const [type, together] of places) {
   for (const devices of [1, 3, 4]) {
-    test(`${devices} workers of ${type} train on devices with the bits of the CPU`, async (t) => {
-      const here = await run(t, { onCuda: false }, { devices, type });
-      const there = await run(t, { onCuda: true }, { devices, type });
+    const where = together ? 'one device, again and again' : 'devices';
+    test(`${devices} workers of ${type} train on ${where} with the bits of the CPU`, async (t) => {
+      const here = await run(t, { onCuda: false, together }, { devices, type });
+      const there = await run(t, { onCuda: true, together }, { devices, type });
       t.is(there.reports.length, 6);
       for (const [i, report] of here.reports.entries()) {
         t.deepEqual(there.reports[i]!.device, first);
@@ -65,10 +71,15 @@ for (const type of ['dist_sync', 'dist_device_sync'] as const) {
   }
 }
 
-for (const how of ['throw', 'exit'] as const) {
-  test(`continue: a worker that dies (${how}) leaves work on devices, and the others go on`, async (t) => {
+for (const [how, together] of [
+  ['throw', false],
+  ['exit', false],
+  ['throw', true],
+] as const) {
+  const what = `${how}${together ? ', all on one device' : ''}`;
+  test(`continue: a worker that dies (${what}) leaves work on devices, and the others go on`, async (t) => {
     const options = { devices: 3, type: 'dist_device_sync', onDeath: 'continue' } as const;
-    const { results } = await run(t, { onCuda: true, dies: { rank: 1, how } }, options);
+    const { results } = await run(t, { onCuda: true, together, dies: { rank: 1, how } }, options);
     t.is(results[1], undefined);
     for (const [key, out] of results[0]!.outs.entries()) {
       sameBits(t, results[2]!.outs[key]!, out, `key ${key}`);

@@ -230,16 +230,13 @@ StepItem StepItemOf(TableBuilder& table, const Member& member) {
                     (step.rows.address == 0 || step.row_length % count == 0);
   std::vector<uint64_t> addresses = AddressesOf(step);
   AddAddresses(addresses, member.copies);
-  // Rules read as many as the longest of them has.
-  std::vector<double> hyper(step.hyper);
-  if (hyper.size() < kMostHyper) hyper.resize(kMostHyper);
   StepItem item = {.stored = step.stored.address,
                    .master = step.master.address,
                    .average = step.average.address,
                    .rows = step.rows.address,
                    .row_length = step.rows.address == 0 ? 0 : step.row_length,
                    .slots = {},
-                   .hyper = table.AddHyper(hyper),
+                   .hyper = table.AddHyper(step),
                    .list = table.AddAddresses(addresses),
                    .inputs = static_cast<uint32_t>(step.inputs.size()),
                    .outs = static_cast<uint32_t>(step.outs.size() + member.copies.size()),
@@ -268,7 +265,7 @@ Plan PlanOf(std::span<const Operation> operations) {
     PlanGroup(table, group);
     temporary_bytes = std::max(temporary_bytes, group.temporary_bytes);
   }
-  return table.Finish(temporary_bytes);
+  return table.Finish(temporary_bytes, operations);
 }
 
 }  // namespace tensorkv::cuda

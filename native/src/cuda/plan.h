@@ -19,12 +19,23 @@ struct Launch {
   uint64_t table_offset;
 };
 
+// Where the hyper-parameters of a step are in the table, in bytes. Neighbours that have the same
+// share them.
+struct HyperPlace {
+  size_t operation;
+  uint64_t at;
+};
+
 // Operations as launches, in order. Its memory on the device holds `table`, and behind it
 // `temporary_bytes` that the launches use among themselves, with anything in them.
 struct Plan {
   std::vector<std::byte> table;
   size_t temporary_bytes = 0;
   std::vector<Launch> launches;
+  // Of all steps, in the order of the table.
+  std::vector<HyperPlace> hypers;
+  // With other hyper-parameters the launches would be others too.
+  bool needs_hyper = false;
 };
 
 // The same result as the operations one after the other. Neighbours that need nothing of each other

@@ -17,6 +17,7 @@
 namespace tensorkv::cuda {
 
 struct Allocation;
+struct Prepared;
 struct Device;
 struct Point;
 class Lane;
@@ -79,6 +80,11 @@ class Environment {
   void Synchronize(int device);
 
   void Run(int device, std::span<const double> words, size_t count);
+  // The same operations, to be carried out again and again.
+  std::shared_ptr<Prepared> Prepare(int device, std::span<const double> words, size_t count);
+  // `hyper`: of each step among them, in order. False: nothing was done, they have to be prepared
+  // anew.
+  bool Run(Prepared& prepared, std::span<const std::span<const double>> hyper);
 
   IpcHandle Export(uint64_t id);
   uint64_t Import(int device, const IpcHandle& handle, size_t bytes);

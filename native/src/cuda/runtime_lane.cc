@@ -175,7 +175,8 @@ Issue::Issue(Lane& lane) : lane_(lane), lock_(Process::Get().mutex) {
 }
 
 void Issue::Use(Allocation& allocation, bool writes) {
-  RequireThere(allocation);
+  // Looked at under one lock: the device of the lane was.
+  if (allocation.device != &lane_.device() || allocation.is_gone) RequireThere(allocation);
   WaitToUse(*lane_.stream(), allocation, writes);
   used_.push_back({&allocation, writes});
 }

@@ -6,6 +6,7 @@
 #include "runtime.h"
 #include "runtime_decode.h"
 #include "runtime_lane.h"
+#include "runtime_plans.h"
 #include "runtime_state.h"
 
 namespace tensorkv::cuda {
@@ -33,9 +34,29 @@ CUfunc_st* FunctionOf(Device& device, const cuda::Launch& launch) {
   return function;
 }
 
-// Queues launches, all or none: where that fails half way, nobody knows what is in the arrays.
-void Queue(Device& device, std::span<const cuda::Launch> launches, Address memory,
-           CUstream_st* stream) {
+}  // namespace
+
+bool AreWhereTheyWere(std::span<const Use> uses) {
+  return std::all_of(uses.begin(), uses.end(),
+                     [](const Use& use) { return use.allocation->address == use.address; });
+}
+
+void UseAll(Issue& issue, std::span<const Use> uses) {
+  for (const Use& use : uses) {
+    if (use.writes) {
+      issue.Writes(*use.allocation);
+    } else {
+      issue.Reads(*use.allocation);
+    }
+  }
+}
+
+size_t TemporariesAt(const Plan& plan) {
+  return (plan.table.size() + kTemporaryAlignment - 1) / kTemporaryAlignment * kTemporaryAlignment;
+}
+
+void QueueLaunches(Device& device, std::span<const cuda::Launch> launches, Address memory,
+                   CUstream_st* stream) {
   const Driver& driver = Process::Get().driver();
   std::vector<CUfunc_st*> functions;
   functions.reserve(launches.size());
@@ -63,11 +84,6 @@ void Queue(Device& device, std::span<const cuda::Launch> launches, Address memor
   }
 }
 
-// An allocation that was moved since is decoded again.
-bool IsWhereItWas(const Use& use) { return use.allocation->address == use.address; }
-
-}  // namespace
-
 void Environment::Run(int number, std::span<const double> words, size_t count) {
   Lane& lane = LaneOn(number);
   try {
@@ -91,23 +107,15 @@ void Environment::RunNow(Lane& lane, std::span<const double> words, size_t count
     char* const staged = lane.Stage(plan.table.size());
     std::memcpy(staged, plan.table.data(), plan.table.size());
     Issue issue(lane);
-    if (!std::all_of(decoded.uses.begin(), decoded.uses.end(), IsWhereItWas)) continue;
-    const size_t begin =
-        (plan.table.size() + kTemporaryAlignment - 1) / kTemporaryAlignment * kTemporaryAlignment;
-    const Address memory = lane.PlanMemory(std::max(begin + plan.temporary_bytes, size_t{1}));
-    for (const Use& use : decoded.uses) {
-      if (use.writes) {
-        issue.Writes(*use.allocation);
-      } else {
-        issue.Reads(*use.allocation);
-      }
-    }
+    if (!AreWhereTheyWere(decoded.uses)) continue;  // Decoded again.
+    const Address memory = lane.PlanMemory(TemporariesAt(plan) + plan.temporary_bytes);
+    UseAll(issue, decoded.uses);
     CUstream_st* const stream = issue.stream().handle;
     if (!plan.table.empty()) {
       issue.Check(driver.MemcpyHtoDAsync(memory, staged, plan.table.size(), stream),
                   "cuMemcpyHtoDAsync");
     }
-    Queue(lane.device(), plan.launches, memory, stream);
+    QueueLaunches(lane.device(), plan.launches, memory, stream);
     lane.EndPlan();
     issue.Finish();
     is_done = true;

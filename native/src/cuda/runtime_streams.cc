@@ -18,6 +18,12 @@ CUevent_st* TakeEvent(Device& device) {
   return event;
 }
 
+// Lists of thousands of arrays go by here: a stream that is the same need not be counted anew.
+void MoveTo(Point& from, const Point& to) {
+  if (from.stream != to.stream) from.stream = to.stream;
+  from.number = to.number;
+}
+
 }  // namespace
 
 std::shared_ptr<Stream> MakeStream(Device& device) {
@@ -44,7 +50,7 @@ bool IsDone(const Point& point) {
 }
 
 void WaitFor(Stream& stream, const Point& point) {
-  if (IsDone(point) || point.stream.get() == &stream) return;
+  if (point.stream.get() == &stream || IsDone(point)) return;
   uint64_t& waited = stream.waited[point.stream->id];
   if (waited >= point.number) return;
   CUevent_st* const event = point.stream->open[point.number - point.stream->completed - 1];
@@ -83,8 +89,12 @@ Point Record(const std::shared_ptr<Stream>& stream) {
 
 void MarkUse(Allocation* allocation, const Point& point, bool writes) {
   if (writes) {
-    allocation->write = point;
+    MoveTo(allocation->write, point);
     allocation->readers.clear();
+    return;
+  }
+  if (allocation->readers.size() == 1 && allocation->readers[0].stream == point.stream) {
+    allocation->readers[0].number = point.number;
     return;
   }
   std::erase_if(allocation->readers, [&](const Point& reader) {

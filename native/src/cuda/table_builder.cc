@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "rules.h"
+
 namespace tensorkv::cuda {
 namespace {
 
@@ -26,14 +28,19 @@ size_t ChunkOfRows(size_t chunk, size_t row_length) {
 
 }  // namespace
 
-uint64_t TableBuilder::AddHyper(std::span<const double> hyper) {
+uint64_t TableBuilder::AddHyper(const Operation& step) {
+  // Rules read as many as the longest of them has.
+  std::vector<double> hyper(step.hyper);
+  if (hyper.size() < kMostHyper) hyper.resize(kMostHyper);
+  const size_t bytes = hyper.size() * sizeof(double);
   // By their bits: 0 and -0 are others.
-  if (!last_hyper_.empty() && last_hyper_.size() == hyper.size() &&
-      std::memcmp(hyper.data(), last_hyper_.data(), hyper.size_bytes()) == 0) {
-    return last_hyper_at_;
+  const bool is_last = last_hyper_.size() == hyper.size() &&
+                       std::memcmp(hyper.data(), last_hyper_.data(), bytes) == 0;
+  if (!is_last) {
+    last_hyper_at_ = Append(hyper.data(), bytes);
+    last_hyper_ = std::move(hyper);
   }
-  last_hyper_.assign(hyper.begin(), hyper.end());
-  last_hyper_at_ = Append(hyper.data(), hyper.size_bytes());
+  steps_.emplace_back(&step, last_hyper_at_);
   return last_hyper_at_;
 }
 
@@ -69,7 +76,7 @@ void TableBuilder::FixWords(size_t at, size_t count) {
   }
 }
 
-Plan TableBuilder::Finish(size_t temporary_bytes) {
+Plan TableBuilder::Finish(size_t temporary_bytes, std::span<const Operation> operations) {
   constexpr size_t kAlignment = 256;
   bytes_.resize(RoundedUp(bytes_.size(), kAlignment));
   for (const size_t at : fixes_) {
@@ -78,7 +85,12 @@ Plan TableBuilder::Finish(size_t temporary_bytes) {
     word += bytes_.size();
     std::memcpy(bytes_.data() + at, &word, sizeof(word));
   }
-  return {std::move(bytes_), temporary_bytes, std::move(launches_)};
+  Plan plan = {std::move(bytes_), temporary_bytes, std::move(launches_), {}, false};
+  for (const auto& [step, at] : steps_) {
+    plan.hypers.push_back({static_cast<size_t>(step - operations.data()), at});
+    plan.needs_hyper |= RuleOf(step->rule) != Rule::kElements;
+  }
+  return plan;
 }
 
 }  // namespace tensorkv::cuda

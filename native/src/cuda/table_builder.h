@@ -5,6 +5,7 @@
 #include <cstring>
 #include <span>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "plan.h"
@@ -44,8 +45,9 @@ class TableBuilder {
     return at;
   }
 
-  // Where the numbers are, in bytes. Those that were added last are not added again.
-  uint64_t AddHyper(std::span<const double> hyper);
+  // Where the hyper-parameters of a step are, in bytes. Those that were added last are not added
+  // again.
+  uint64_t AddHyper(const Operation& step);
 
   // A launch with a block for each chunk of the work. Chunks begin at multiples of 4096 elements,
   // or where `chunk` (elements) says so.
@@ -55,8 +57,8 @@ class TableBuilder {
   // Of an address among the temporaries.
   static uint64_t Temporary(size_t offset) { return kInMemory | offset; }
 
-  // `temporary_bytes`: of the launches that need most.
-  Plan Finish(size_t temporary_bytes);
+  // `temporary_bytes`: of the launches that need most; `operations`: all that there are.
+  Plan Finish(size_t temporary_bytes, std::span<const Operation> operations);
 
  private:
   size_t Append(const void* data, size_t bytes) {
@@ -81,6 +83,7 @@ class TableBuilder {
   std::vector<Launch> launches_;
   std::vector<double> last_hyper_;
   uint64_t last_hyper_at_ = 0;
+  std::vector<std::pair<const Operation*, uint64_t>> steps_;
 };
 
 }  // namespace tensorkv::cuda

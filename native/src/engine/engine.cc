@@ -83,7 +83,7 @@ bool Engine::SetPlan(KeyId key, Plan plan, BufferId stored, BufferId other, doub
   }
   rounds_.SetBuffers(key, stored, other, version);
   if (plan.hyper >= hyper_.size()) hyper_.resize(plan.hyper + 1);
-  ++plan_changes_;
+  if (!AreAlike(plans_[key], plan)) ++plan_changes_;
   plans_[key] = std::move(plan);
   return true;
 }
@@ -143,9 +143,21 @@ void Engine::Close() {
     const Lock lock(mutex_);
     is_closed_ = true;
     ranks = devices_.size();
+    lists_.Close();
+    remote_.reset();
   }
   if (status_.ended != nullptr) __atomic_store_n(status_.ended, 1, __ATOMIC_RELEASE);
   for (Rank rank = 0; rank < ranks; ++rank) Call(rank);
+}
+
+void Engine::UseRemote(std::unique_ptr<Remote> remote) {
+  const Lock lock(mutex_);
+  if (!is_closed_) remote_ = std::move(remote);
+}
+
+bool Engine::has_remote() {
+  const Lock lock(mutex_);
+  return remote_ != nullptr;
 }
 
 std::shared_ptr<Device> Engine::Attach(Rank rank, std::function<void()> ring) {
@@ -209,9 +221,13 @@ bool Engine::Admit(Device& device, const Order& order) {
   Ticket* const ticket = TicketOf(device, order);
   if (ticket == nullptr) return false;
   ticket->rank = device.rank;
+  ticket->priority = order.priority;
+  if (ticket->device != kOnCpu && !lists_.MayTake(ticket)) {
+    rounds_.PutBack(ticket);
+    return false;
+  }
   ticket->id = order.id;
   ticket->deadline_ms = order.deadline_ms;
-  ticket->priority = order.priority;
   out_bytes_ += ticket->out_bytes;
   List* const complete = lists_.Enqueue(ticket);
   if (complete != nullptr) StartList(complete);
@@ -341,11 +357,13 @@ Engine::Lock Engine::Enter() {
 }
 
 // The next job, by priority. A round is left to the coordinator where there are no hyper-parameters
-// for it, or where views hold all buffers of its key.
+// for it, or where views hold all buffers of its key; of a key on a device everything is that does
+// not go with its list.
 bool Engine::TakeNext(Job* job) {
   KeyId key;
   while (is_leased_ && rounds_.NextReady(&key)) {
-    if ((LacksHyper(key) || rounds_.IsHeld(key)) && rounds_.IsRoundNext(key)) {
+    if (plans_[key].device != kOnCpu ||
+        ((LacksHyper(key) || rounds_.IsHeld(key)) && rounds_.IsRoundNext(key))) {
       ended_.push_back({kCoordinator, 0, 0, {}});
       continue;
     }
@@ -397,7 +415,8 @@ void Engine::StartLarge(Job& job, size_t traffic) {
 // A complete list is done as a whole, if it can be.
 void Engine::StartList(List* list) {
   Lineup* const lineup = lists_.LineupOf(list);
-  if (lineup != nullptr && lineup->ends.empty() && !Fits(lineup)) {
+  const bool is_remote = list->device != kOnCpu;
+  if (lineup != nullptr && !is_remote && lineup->ends.empty() && !Fits(lineup)) {
     list->is_unfit = true;
     *lineup = {};
   }
@@ -405,6 +424,10 @@ void Engine::StartList(List* list) {
   if (lineup == nullptr || list->is_unfit ||
       std::any_of(list->keys.begin(), list->keys.end(), lacks_hyper)) {
     return lists_.Spread(list);
+  }
+  if (is_remote) {
+    if (!RunRemote(*list, lineup)) return lists_.Spread(list);
+    return FinishList(list, *lineup);
   }
   lists_.Begin(list);
   ++running_;
@@ -416,6 +439,33 @@ void Engine::StartList(List* list) {
          .traffic = lineup->most + 1});
   needs_hands_ |= lineup->traffic > kLargeBytes;
   has_lists_ = true;
+}
+
+// Has the rounds of a list on a device queued: at once, for that is all there is to do. False where
+// they could not be: the coordinator finds out why.
+bool Engine::RunRemote(const List& list, Lineup* lineup) {
+  thread_local std::vector<const Plan*> plans;
+  thread_local std::vector<std::span<const double>> hyper;
+  plans.clear();
+  hyper.clear();
+  for (const KeyId key : list.keys) {
+    const Plan& plan = plans_[key];
+    plans.push_back(&plan);
+    if (plan.access == Access::kStep) {
+      const HyperTable& table = hyper_[plan.hyper];
+      hyper.emplace_back(table.Row(plan.count), table.width);
+    } else {
+      hyper.emplace_back();
+    }
+  }
+  for (const bool is_new : {false, true}) {
+    if (is_new) {
+      lineup->remote = remote_ ? remote_->Prepare(lineup->jobs, plans, hyper) : nullptr;
+    }
+    if (lineup->remote != nullptr && lineup->remote->Queue(hyper)) return true;
+  }
+  lineup->remote.reset();
+  return false;
 }
 
 void Engine::Start(Large&& started) {
@@ -469,7 +519,8 @@ size_t Engine::RunChunk(Lock& lock, size_t most, bool only_lists) {
     if (large.list == nullptr) {
       Finish(large.job);
     } else {
-      FinishList(large);
+      FinishList(large.list, *large.lineup);
+      EndRunning();
     }
     large_.erase(found);
   }
@@ -504,11 +555,10 @@ void Engine::Finish(const Job& job) {
   EndRunning();
 }
 
-void Engine::FinishList(const Large& large) {
-  for (const Job& job : large.lineup->jobs) CountRound(job);
-  lists_.Finish(large.list, &ended_);
+void Engine::FinishList(List* list, const Lineup& lineup) {
+  for (const Job& job : lineup.jobs) CountRound(job);
+  lists_.Finish(list, &ended_);
   ++whole_lists_;
-  EndRunning();
 }
 
 // Tells whoever waits for it, see Stop, that nothing runs any more.

@@ -16,6 +16,7 @@
 #include "orders.h"
 #include "plan.h"
 #include "pool.h"
+#include "remote.h"
 #include "rounds.h"
 
 namespace tensorkv::engine {
@@ -71,6 +72,9 @@ class Engine : public Worksite, public std::enable_shared_from_this<Engine> {
               const std::function<void(KeyId, const Made&)>& made);
   // Recalls the store for good, and wakes whoever waits.
   void Close();
+  // Has `remote` queue the rounds of keys on devices; without it they are the coordinator's.
+  void UseRemote(std::unique_ptr<Remote> remote);
+  bool has_remote();
 
   // The device's side, on its own thread. The coordinator attaches too: it is rung when a round
   // needs it, for want of hyper-parameters.
@@ -139,6 +143,7 @@ class Engine : public Worksite, public std::enable_shared_from_this<Engine> {
   bool OverlapOf(const Job& job) const;
   void StartLarge(Job& job, size_t traffic);
   void StartList(List* list);
+  bool RunRemote(const List& list, Lineup* lineup);
   void Start(Large&& started);
   bool Fits(Lineup* lineup) const;
   bool LacksHyper(KeyId key) const;
@@ -146,7 +151,7 @@ class Engine : public Worksite, public std::enable_shared_from_this<Engine> {
   void RunJobs(const Large& large, size_t chunk) const;
   void RunBatch(Lock& lock, const Job* jobs, size_t count);
   void Finish(const Job& job);
-  void FinishList(const Large& large);
+  void FinishList(List* list, const Lineup& lineup);
   void EndRunning();
   void CountRound(const Job& job);
   void Deliver(Lock& lock);
@@ -159,6 +164,7 @@ class Engine : public Worksite, public std::enable_shared_from_this<Engine> {
 
   std::mutex mutex_;
   Rounds rounds_;
+  std::unique_ptr<Remote> remote_;
   Lists lists_{&rounds_};
   std::vector<Plan> plans_;
   const Decoder decoder_{&plans_, &rounds_};

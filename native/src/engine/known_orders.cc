@@ -11,7 +11,7 @@ bool KnownOrders::Matches(const Known& known, const int32_t* words, size_t count
 }
 
 Ticket* KnownOrders::Find(const int32_t* words, size_t count, uint64_t state) {
-  if (count < kFewestWords) return nullptr;
+  if (count < kFewestWords && !has_short_) return nullptr;
   for (const Known& known : known_) {
     if (known.ticket == nullptr || known.ticket->is_open) continue;
     if (Matches(known, words, count, state)) return known.ticket;
@@ -21,7 +21,10 @@ Ticket* KnownOrders::Find(const int32_t* words, size_t count, uint64_t state) {
 
 void KnownOrders::Learn(const int32_t* words, size_t count, uint64_t state, Ticket* ticket,
                         Rounds* rounds) {
-  if (count < kFewestWords || !ticket->shown.empty()) return;  // What is shown is given away.
+  const bool is_short = count < kFewestWords;
+  if (is_short && ticket->device == kOnCpu) return;
+  if (!ticket->shown.empty()) return;  // What is shown is given away.
+  has_short_ |= is_short;
   for (Known& known : known_) {
     if (!Matches(known, words, count, state)) continue;
     if (known.ticket != nullptr) return;  // Still on its way.

@@ -13,7 +13,8 @@ namespace tensorkv::engine {
 // engine's lock.
 class KnownOrders {
  public:
-  // Words below which decoding costs less than it would save.
+  // Words below which decoding costs less than it would save; keys on devices are done only in
+  // requests that are known.
   static constexpr size_t kFewestWords = 16;
 
   // The ticket of the same words, to be enqueued again; null where there is none at hand. `state`
@@ -36,6 +37,7 @@ class KnownOrders {
   static void Forget(Known* known, Rounds* rounds);
 
   Known known_[kRoom];
+  bool has_short_ = false;
   size_t next_ = 0;
 };
 

@@ -6,11 +6,14 @@
 namespace tensorkv::engine {
 namespace {
 
-// Whether a ticket pushes keys and then pulls the same ones, two at least.
+// How many parts a list has at least: a key of the CPU is as fast by itself.
+size_t FewestParts(const Ticket& ticket) { return ticket.device == kOnCpu ? 4 : 2; }
+
+// Whether a ticket pushes keys and then pulls the same ones.
 bool IsList(const Ticket& ticket) {
   const std::vector<Part>& parts = ticket.parts;
   const size_t count = parts.size() / 2;
-  if (count < 2 || parts.size() != 2 * count) return false;
+  if (parts.size() < FewestParts(ticket) || parts.size() != 2 * count) return false;
   for (size_t i = 0; i < count; ++i) {
     const Part& push = parts[i];
     const Part& pull = parts[count + i];
@@ -43,14 +46,19 @@ List* Lists::Enqueue(Ticket* ticket) {
   return list->count == rounds_->live_count() ? list : nullptr;
 }
 
-// The list that the ticket goes with; null if it does not.
-List* Lists::Take(Ticket* ticket) {
+// The list that the ticket may go with; null if there is none.
+List* Lists::ListFor(Ticket* ticket) {
   if (!ticket->is_kept || ticket->priority != 0 || !rounds_->IsStill()) return nullptr;
-  if (ticket->parts.size() < 4 || !rounds_->IsLive(ticket->rank)) return nullptr;
+  if (ticket->parts.size() < FewestParts(*ticket) || !rounds_->IsLive(ticket->rank)) return nullptr;
   List* const list = Of(ticket);
   if (list == nullptr || list->is_unfit || list->is_running) return nullptr;
   list->arrived.resize(rounds_->ranks(), nullptr);
-  if (list->arrived[ticket->rank] != nullptr) return nullptr;
+  return list->arrived[ticket->rank] == nullptr ? list : nullptr;
+}
+
+List* Lists::Take(Ticket* ticket) {
+  List* const list = ListFor(ticket);
+  if (list == nullptr) return nullptr;
   rounds_->Open(ticket);
   list->arrived[ticket->rank] = ticket;
   if (list->count++ == 0) ++open_;
@@ -76,6 +84,7 @@ List* Lists::Make(const Ticket& ticket) {
   }
   List& list = lists_.emplace_back();
   list.id = ++last_id_;
+  list.device = ticket.device;
   for (size_t i = 0; i < count; ++i) {
     const KeyId key = ticket.parts[i].key;
     if (owners_[key] == &list) {  // The key comes twice.
@@ -107,7 +116,8 @@ Lineup* Lists::LineupOf(List* list) {
   const auto lineup =
       std::find_if(list->lineups, end, [](const Lineup& each) { return each.serials == serials; });
   if (lineup == end) {
-    list->lineups[list->next_lineup] = {.serials = serials, .jobs = {}, .overlaps = {}, .ends = {}};
+    list->lineups[list->next_lineup] = {
+        .serials = serials, .jobs = {}, .overlaps = {}, .ends = {}, .remote = nullptr};
     list->next_lineup = (list->next_lineup + 1) % List::kLineups;
     return nullptr;
   }
@@ -167,6 +177,12 @@ void Lists::Clear() {
     if (list.count > 0) Forget(&list);
     list.is_unfit = false;  // Fewer devices may come, or plans change.
   }
+}
+
+void Lists::Close() {
+  lists_.clear();
+  owners_.clear();
+  open_ = 0;
 }
 
 void Lists::Forget(List* list) {

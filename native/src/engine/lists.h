@@ -3,8 +3,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <list>
+#include <memory>
 #include <vector>
 
+#include "remote.h"
 #include "rounds.h"
 
 // The short way of rounds. Where every live rank pushes and pulls the same list of keys, the list
@@ -25,6 +27,8 @@ struct Lineup {
   // Bytes that all of them move, and the chunk that moves most.
   size_t traffic = 0;
   size_t most = 0;
+  // In place of these, of keys on a device, once they have been prepared.
+  std::unique_ptr<RemoteRounds> remote;
 };
 
 // A list of keys that belong to no other list.
@@ -32,6 +36,8 @@ struct List {
   // Of whatever list its keys may have belonged to, no other had it.
   uint64_t id;
   std::vector<KeyId> keys;
+  // Where its keys are.
+  int device = kOnCpu;
   // The open tickets, by rank, and how many there are.
   std::vector<Ticket*> arrived;
   uint32_t count = 0;
@@ -49,6 +55,8 @@ class Lists {
  public:
   explicit Lists(Rounds* rounds) : rounds_(rounds) {}
 
+  // Whether a ticket may go with its list.
+  bool MayTake(Ticket* ticket) { return ListFor(ticket) != nullptr; }
   // Opens a ticket that may go with its list, and enqueues any other. Returns the list if no live
   // rank is missing there any more.
   List* Enqueue(Ticket* ticket);
@@ -62,8 +70,11 @@ class Lists {
   void Spread(List* list);
   // Forgets all tickets: the rounds have.
   void Clear();
+  // And the lists.
+  void Close();
 
  private:
+  List* ListFor(Ticket* ticket);
   List* Take(Ticket* ticket);
   void SpreadAll();
   List* Of(Ticket* ticket);

@@ -1,6 +1,7 @@
 #include "orders.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace tensorkv::engine {
 namespace {
@@ -52,11 +53,14 @@ bool Decoder::Knows(const Device& device, KeyId key) const {
 bool Decoder::Decode(const Device& device, const Order& order, Ticket* ticket) const {
   const int32_t* const end = order.words + order.count;
   ticket->out_bytes = 0;
+  bool is_first = true;
   for (const bool is_push : {true, false}) {
     for (const int32_t* at = order.words; at < end;) {
       const auto key = static_cast<KeyId>(*at++);
       if (key >= plans_->size() || !rounds_->HasClocks(key)) return false;
       const Plan& plan = (*plans_)[key];
+      if (std::exchange(is_first, false)) ticket->device = plan.device;
+      if (plan.device != ticket->device) return false;
       for (const bool is_value : {true, false}) {
         if (at == end) return false;
         const bool is_view = *at == kAView;
@@ -75,9 +79,11 @@ bool Decoder::Decode(const Device& device, const Order& order, Ticket* ticket) c
           if (number >= device.bindings.size()) return false;
           const Binding& bound = device.bindings[number];
           if (bound.length != plan.length || bound.dtype != plan.dtype) return false;
+          if (bound.device != plan.device) return false;
           ticket->tensors.push_back({numbers[i], bound.data});
         }
-        if (!is_push) ticket->out_bytes += count * plan.length * BytesOf(plan.dtype);
+        if (!is_push && plan.device == kOnCpu)
+          ticket->out_bytes += count * plan.length * BytesOf(plan.dtype);
         ticket->parts.push_back({.ticket = ticket,
                                  .key = key,
                                  .first = first,

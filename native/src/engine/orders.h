@@ -16,9 +16,10 @@ namespace tensorkv::engine {
 
 // A device's tensor as it was bound.
 struct Binding {
-  char* data = nullptr;
+  char* data = nullptr;  // or a RemotePlace
   size_t length = 0;
   Dtype dtype = Dtype::kFloat32;
+  int device = kOnCpu;
 };
 
 // In place of a number of outs: a view is asked for.
@@ -62,7 +63,7 @@ class Decoder {
   Decoder(const std::vector<Plan>* plans, const Rounds* rounds) : plans_(plans), rounds_(rounds) {}
 
   // Fills in the parts of a ticket: pushes first, then pulls. False for words that end too early,
-  // and for numbers that are nobody's.
+  // for numbers that are nobody's, and where not all is on one device.
   bool Decode(const Device& device, const Order& order, Ticket* ticket) const;
   // Whether no out shares memory with a value or an out of another key.
   bool IsDisjoint(const Ticket& ticket) const;

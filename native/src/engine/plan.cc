@@ -118,6 +118,13 @@ const double* HyperTable::Row(double count) const {
   return values.data() + static_cast<size_t>(row) * width;
 }
 
+bool AreAlike(const Plan& a, const Plan& b) {
+  return a.access == b.access && a.device == b.device && a.dtype == b.dtype &&
+         a.length == b.length && a.buffers[0] == b.buffers[0] && a.buffers[1] == b.buffers[1] &&
+         a.rule == b.rule && a.step == b.step && a.master == b.master && a.average == b.average &&
+         a.slots == b.slots && a.scratch_length == b.scratch_length;
+}
+
 size_t TrafficOf(const Plan& plan, bool is_round, size_t inputs, size_t outs) {
   const size_t bytes = plan.length * BytesOf(plan.dtype);
   const size_t state = is_round ? 1 + plan.slots.size() : 1;

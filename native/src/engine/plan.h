@@ -6,6 +6,7 @@
 
 #include "../dtype.h"
 #include "../kernels.h"
+#include "place.h"
 
 // How a key is updated, and the work itself: no locks, no decisions.
 namespace tensorkv::engine {
@@ -36,10 +37,13 @@ enum class Access : uint8_t {
 // The stored tensor of a key, its other buffer or none, and what its updates need.
 struct Plan {
   Access access = Access::kNone;
+  // Where all of it is: a CUDA device, where places stand for addresses.
+  int device = kOnCpu;
   Dtype dtype = Dtype::kFloat32;
   size_t length = 0;
   void* buffers[2] = {nullptr, nullptr};
   // Of a step, see StepArguments.
+  size_t rule = 0;
   const StepKernel* step = nullptr;
   void* master = nullptr;
   void* average = nullptr;
@@ -48,6 +52,10 @@ struct Plan {
   uint32_t hyper = 0;
   double count = 0;
 };
+
+// Whether requests that were decoded by one of them mean the same by the other, and make the same
+// of the same tensors.
+bool AreAlike(const Plan& a, const Plan& b);
 
 inline size_t BytesOf(Dtype dtype) {
   constexpr size_t kBytes[kDtypeCount] = {4, 8, 2, 2, 1, 1, 4, 8};

@@ -7,6 +7,8 @@
 #include <tuple>
 #include <vector>
 
+#include "place.h"
+
 // Decides what may happen to a key, and when: which pulls may read it, when its round closes, whose
 // turn it is. It has no threads and runs nothing; actors/rounds.ts says the same of all requests,
 // this of plain ones.
@@ -60,6 +62,8 @@ struct Pin {
 // the keys of a call may be done in any order.
 struct Ticket {
   Rank rank;
+  // Where all its keys and tensors are.
+  int device = kOnCpu;
   double id;
   double deadline_ms;
   double priority;

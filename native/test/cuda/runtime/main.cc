@@ -34,6 +34,7 @@ int main(int count, char** arguments) {
   if (runs("calls")) TestCalls();
   if (runs("decoding")) TestDecoding();
   if (runs("programs")) TestPrograms(seed);
+  if (runs("prepared")) TestPrepared();
   if (runs("ends")) TestEnds();
   if (runs("broadcasts")) TestBroadcasts(seed);
   // The last: they lose devices.

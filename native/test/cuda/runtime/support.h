@@ -144,6 +144,7 @@ inline std::vector<float> Read(Thread& thread, uint64_t id, size_t length, size_
 void TestCalls();
 void TestDecoding();
 void TestPrograms(uint64_t seed);
+void TestPrepared();
 void TestEnds();
 void TestFaults();
 void TestBroadcasts(uint64_t seed);
