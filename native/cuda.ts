@@ -4,13 +4,13 @@ import { dtypeInfo, type DType } from '../src/core/dtypes.js';
 import { copyElements } from '../src/core/elements.js';
 import { KVStoreError } from '../src/core/errors.js';
 import type { CudaNcclInfo } from './cuda/addon-cuda.js';
-import { cudaAddon, cudaError, missingReason } from './cuda/door.js';
+import { cudaAddon, cudaError, missingDeviceReason, missingReason } from './cuda/door.js';
 import { kernels } from './kernels.js';
 
 /** The door to CUDA for what is not a kernel of the store: devices, waits, handles, users' kernels. */
 
 export type { CudaNcclInfo };
-export { missingReason };
+export { missingDeviceReason, missingReason };
 
 /** Such as 13000. Throws `cuda_unavailable`, as all that follows. */
 export function driverVersion(): number {

@@ -47,7 +47,10 @@ export function deviceCount(): number {
 
 /** The CUDA devices of this machine; none where CUDA is not available. */
 export function devices(): CudaDevice[] {
-  return Array.from({ length: deviceCount() }, (_, index) => native.deviceInfo(index));
+  return Array.from({ length: deviceCount() }, (_, index) => {
+    const reason = native.missingDeviceReason(index);
+    return { ...native.deviceInfo(index), ...(reason === undefined ? {} : { reason }) };
+  });
 }
 
 /**

@@ -24,8 +24,11 @@ export interface CudaArrayInfo {
  * it comes from: nothing but `download`, `synchronize` and `exportHandle` waits for it.
  */
 export interface AddonCuda {
-  /** Why CUDA cannot be used here, one sentence; undefined where it can. Loads the driver. */
-  missingReason(): string | undefined;
+  /**
+   * Why CUDA cannot be used here, or not on one of the devices, one sentence; undefined where it can.
+   * Loads the driver.
+   */
+  missingReason(device?: number): string | undefined;
   /** Such as 13000 for 13.0. */
   driverVersion(): number;
   deviceCount(): number;

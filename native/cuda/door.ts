@@ -25,7 +25,7 @@ export function missingDeviceReason(index: number): string | undefined {
   const missing = missingReason();
   if (missing !== undefined) return missing;
   const count = functions!.deviceCount();
-  if (index < count) return undefined;
+  if (index < count) return functions!.missingReason(index);
   return count === 1 ? 'there is only cuda(0)' : `there are only cuda(0) to cuda(${count - 1})`;
 }
 

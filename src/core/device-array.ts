@@ -69,9 +69,14 @@ export class DeviceArray {
   /** Whether it lies in its allocation, where elements may start; true where that is gone. */
   get isInside(): boolean {
     if (this.#hold === undefined) return true;
-    const { device, bytes } = deviceBackend().about(this.id);
     const isAligned = this.byteOffset % dtypeInfo(this.dtype).bytes === 0;
-    return device === this.device && isAligned && this.byteOffset + this.byteLength <= bytes;
+    try {
+      const { device, bytes } = deviceBackend().about(this.id);
+      return device === this.device && isAligned && this.byteOffset + this.byteLength <= bytes;
+    } catch (error) {
+      if (isGone(error)) return true;
+      throw error;
+    }
   }
 
   /** Throws `peer_dead` where the allocation was gone when it came to this thread. */
@@ -117,10 +122,14 @@ export function adopted(elements: Elements | PlainArray): Elements {
   try {
     deviceBackend().retain(elements.id);
   } catch (error) {
-    if (!(error instanceof KVStoreError) || error.code !== 'peer_dead') throw error;
+    if (!isGone(error)) throw error;
     return new DeviceArray(elements);
   }
   return arrayOn(elements);
+}
+
+function isGone(error: unknown): boolean {
+  return error instanceof KVStoreError && error.code === 'peer_dead';
 }
 
 /** What `ask` gives. Where a device has no room for it, it is asked again without the garbage there. */

@@ -58,4 +58,6 @@ export interface CudaDevice {
   /** As it is now, whoever has taken the rest. */
   readonly freeBytes: number;
   readonly uuid: string;
+  /** One sentence that says why it cannot be used, where it cannot. */
+  readonly reason?: string;
 }

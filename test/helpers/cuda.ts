@@ -2,8 +2,8 @@ import test, { type ExecutionContext } from 'ava';
 import { cudaAddon } from '../../native/cuda/door.js';
 import { onHost } from '../../src/core/elements.js';
 import { arrayOf } from '../../src/core/tensor.js';
-import type { AnyTensor } from '../../src/index.js';
-import { deviceCount, status } from '../../src/cuda.js';
+import { compile, deviceCount, status } from '../../src/cuda.js';
+import { KVStoreError, type AnyTensor } from '../../src/index.js';
 import { count } from './cuda-tensors.js';
 import { firstDifference } from './floats.js';
 
@@ -22,6 +22,23 @@ export const isStandIn = deviceCount() > 1 && status().devices[0]!.name.startsWi
 
 /** Declares a test of what only the driver that stands in for a GPU does. */
 export const standInTest = isStandIn ? test : test.skip;
+
+/** Declares a test that needs NVRTC beside a CUDA device: without it, the name says why it is skipped. */
+export function compilerTest(title: string, run: (t: ExecutionContext) => void): void {
+  const reason = count > 0 ? compilerReason() : 'there is no CUDA device';
+  if (reason === undefined) test(title, run);
+  else test.skip(`${title} (${reason})`, run);
+}
+
+function compilerReason(): string | undefined {
+  try {
+    compile('extern "C" __global__ void none() {}');
+    return undefined;
+  } catch (error) {
+    if (error instanceof KVStoreError && error.code === 'cuda_unavailable') return error.message;
+    throw error;
+  }
+}
 
 /** One at a time, as tests that start threads are. */
 export const serialCudaTest = count > 0 ? test.serial : test.skip;

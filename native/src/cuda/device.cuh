@@ -44,12 +44,26 @@ __device__ inline const Item& ItemOf(const char* memory, const Chunk& chunk) {
 // An address of a table.
 template <typename T>
 __device__ inline T* Pointer(char* memory, uint64_t address) {
-  char* const at = (address & cuda::kInMemory) != 0 ? memory + (address & ~cuda::kInMemory)
-                                                    : reinterpret_cast<char*>(address);
+  // No branch: that would be one more for each load of a loop.
+  const uint64_t base = reinterpret_cast<uint64_t>(memory) & (0 - (address >> 63));
+  const uint64_t at = (address & ~cuda::kInMemory) + base;
 #if defined(__CUDA_ARCH__)
-  __builtin_assume(__isGlobal(at) != 0);  // Loads of global memory, and no generic ones.
-#endif
+  return static_cast<T*>(__cvta_global_to_generic(at));  // So that loads are those of global memory.
+#else
   return reinterpret_cast<T*>(at);
+#endif
+}
+
+// A condition that is the same in all turns of a loop. The compiler is not to know: it would make a
+// loop for either case, which takes twice as long to compile.
+__device__ inline bool Asked(bool condition) {
+#if defined(__CUDA_ARCH__)
+  uint32_t bit = condition ? 1 : 0;
+  asm volatile("" : "+r"(bit));
+  return bit != 0;
+#else
+  return condition;
+#endif
 }
 
 // The arrays of an item.
@@ -129,6 +143,44 @@ __device__ inline RowsOf RowsIn(const Chunk& chunk, uint64_t row_length) {
   return {first, 0, chunk.length / length, length};
 }
 
+// What a thread works on at once: as many elements as it can move together, or the first alone.
+struct Spot {
+  uint32_t first;
+  bool is_whole;
+};
+
+// Calls body(row of the chunk, spot) for kCount elements or one, each row by 2^lanes_log2 threads.
+// There is one body: code for single elements beside it would take as long to compile again.
+template <uint32_t kCount, typename Body>
+__device__ inline void ForEachSpot(const RowsOf& part, uint32_t lanes_log2, bool wide, Body body) {
+  const uint32_t lane = threadIdx.x & ((1u << lanes_log2) - 1);
+  const uint32_t packs = wide || kCount == 1 ? part.length / kCount : 0;
+  const uint32_t spots = packs + part.length - packs * kCount;
+  TENSORKV_ROLLED
+  for (uint32_t row = threadIdx.x >> lanes_log2; row < part.count;
+       row += blockDim.x >> lanes_log2) {
+    TENSORKV_ROLLED
+    for (uint32_t i = lane; i < spots; i += 1u << lanes_log2) {
+      const bool is_whole = i < packs;
+      body(row, Spot{is_whole ? i * kCount : i + packs * (kCount - 1), is_whole});
+    }
+  }
+}
+
+template <uint32_t kCount, typename T>
+__device__ inline Pack<T, kCount> Load(const T* from, const Spot& spot) {
+  if (kCount == 1 || spot.is_whole) return Load<kCount>(from);
+  Pack<T, kCount> out = {};
+  out.x[0] = *from;
+  return out;
+}
+
+template <typename T, uint32_t kCount>
+__device__ inline void Store(T* to, const Pack<T, kCount>& pack, const Spot& spot) {
+  if (kCount == 1 || spot.is_whole) return Store(to, pack);
+  *to = pack.x[0];
+}
+
 // Calls body(width, row of the chunk, position in its part), each row by 2^lanes_log2 threads.
 template <uint32_t kCount, typename Body>
 __device__ inline void ForEachOfRows(const RowsOf& part, uint32_t lanes_log2, bool wide,
@@ -172,16 +224,28 @@ __device__ inline T Narrowed(Compute<T> x) {
 }
 
 template <typename T, uint32_t kCount>
-__device__ inline Pack<Compute<T>, kCount> LoadWide(const T* from) {
-  const Pack<T, kCount> pack = Load<kCount>(from);
+__device__ inline Pack<Compute<T>, kCount> Widened(const Pack<T, kCount>& pack) {
   Pack<Compute<T>, kCount> out;
   TENSORKV_UNROLLED
   for (uint32_t k = 0; k < kCount; ++k) out.x[k] = Widened<T>(pack.x[k]);
   return out;
 }
 
-// The sum of the inputs at `at`, in their order.
 template <typename T, uint32_t kCount>
+__device__ inline Pack<T, kCount> Narrowed(const Pack<Compute<T>, kCount>& pack) {
+  Pack<T, kCount> out;
+  TENSORKV_UNROLLED
+  for (uint32_t k = 0; k < kCount; ++k) out.x[k] = Narrowed<T>(pack.x[k]);
+  return out;
+}
+
+template <typename T, uint32_t kCount>
+__device__ inline Pack<Compute<T>, kCount> LoadWide(const T* from) {
+  return Widened<T>(Load<kCount>(from));
+}
+
+// The sum of the inputs at `at`, in their order; kAtOnce (1, 2 or 4) of them are loaded at a time.
+template <typename T, uint32_t kCount, uint32_t kAtOnce>
 __device__ inline Pack<Compute<T>, kCount> SumAt(const Lists& lists, uint64_t at) {
   Pack<Compute<T>, kCount> sum = LoadWide<T, kCount>(lists.Input<T>(0) + at);
   const auto add = [&](uint32_t k) {
@@ -189,12 +253,21 @@ __device__ inline Pack<Compute<T>, kCount> SumAt(const Lists& lists, uint64_t at
     TENSORKV_UNROLLED
     for (uint32_t x = 0; x < kCount; ++x) sum.x[x] = Add(sum.x[x], more.x[x]);
   };
-  if constexpr (kCount > 1) {
-    TENSORKV_UNROLLED_BY_FOUR
-    for (uint32_t k = 1; k < lists.input_count; ++k) add(k);
-  } else {
-    TENSORKV_ROLLED
-    for (uint32_t k = 1; k < lists.input_count; ++k) add(k);
+  const auto add_some = [&](uint32_t k, auto width) {
+    TENSORKV_UNROLLED
+    for (uint32_t j = 0; j < decltype(width)::value; ++j) add(k + j);
+  };
+  uint32_t k = 1;
+  TENSORKV_ROLLED
+  for (; k + kAtOnce <= lists.input_count; k += kAtOnce) add_some(k, Width<kAtOnce>());
+  if constexpr (kAtOnce == 4) {
+    if (k + 2 <= lists.input_count) {
+      add_some(k, Width<2>());
+      k += 2;
+    }
+  }
+  if constexpr (kAtOnce > 1) {
+    if (k < lists.input_count) add(k);
   }
   return sum;
 }
@@ -203,9 +276,7 @@ __device__ inline Pack<Compute<T>, kCount> SumAt(const Lists& lists, uint64_t at
 template <typename T, uint32_t kCount>
 __device__ inline void StoreAll(const Lists& lists, uint64_t at,
                                 const Pack<Compute<T>, kCount>& values) {
-  Pack<T, kCount> out;
-  TENSORKV_UNROLLED
-  for (uint32_t k = 0; k < kCount; ++k) out.x[k] = Narrowed<T>(values.x[k]);
+  const Pack<T, kCount> out = Narrowed<T>(values);
   TENSORKV_ROLLED
   for (uint32_t k = 0; k < lists.out_count; ++k) Store(lists.Out<T>(k) + at, out);
 }

@@ -4,6 +4,8 @@
 
 #include <cstdlib>
 
+#include "fit.h"
+
 namespace tensorkv::cuda {
 namespace {
 
@@ -24,10 +26,6 @@ struct Finder {
   }
 };
 
-std::string VersionOf(int version) {
-  return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
-}
-
 std::string LastError() {
   const char* const error = dlerror();  // NOLINT(concurrency-mt-unsafe): glibc has one a thread.
   return error == nullptr ? "the CUDA driver cannot be opened" : error;
@@ -38,7 +36,7 @@ std::string TooOld(const Finder& finder, const char* lacking) {
   using GetVersion = Result(int*);
   auto* const get_version = reinterpret_cast<GetVersion*>(finder.Find("cuDriverGetVersion", 2020));
   if (get_version != nullptr) get_version(&version);
-  return "the NVIDIA driver is too old: it is for CUDA " + VersionOf(version) + " and has no " +
+  return "the NVIDIA driver is too old: it is for CUDA " + VersionText(version) + " and has no " +
          lacking;
 }
 

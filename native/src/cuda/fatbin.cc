@@ -1,6 +1,8 @@
 #include "fatbin.h"
 
-// TENSORKV_FATBIN names the file, see build_fatbin.cmake.
+#include TENSORKV_FATBIN_TARGETS
+
+// build_fatbin.cmake makes both files.
 __asm__(
     ".section .rodata\n"
     ".balign 16\n"
@@ -23,5 +25,10 @@ extern const std::byte tensorkv_fatbin_end[];
 namespace tensorkv::cuda {
 
 std::span<const std::byte> Fatbin() { return {tensorkv_fatbin, tensorkv_fatbin_end}; }
+
+Targets TargetsOfFatbin() {
+  static constexpr int kCodes[] = {TENSORKV_FATBIN_CODES};
+  return {TENSORKV_FATBIN_TOOLKIT, TENSORKV_FATBIN_DRIVER, TENSORKV_FATBIN_PTX, kCodes};
+}
 
 }  // namespace tensorkv::cuda

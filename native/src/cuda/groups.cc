@@ -46,15 +46,30 @@ Kind KindOf(const Operation& operation) {
   return Kind::kCopy;
 }
 
+// Of what is only moved, the size of an element alone matters.
+Dtype DtypeOf(Kind kind, const Operation& operation) {
+  if (kind == Kind::kMoveRows) return Dtype::kUint8;
+  if (kind != Kind::kFill) return operation.dtype;
+  switch (BytesOf(operation.dtype)) {
+    case 1:
+      return Dtype::kUint8;
+    case 2:
+      return Dtype::kFloat16;
+    case 4:
+      return Dtype::kFloat32;
+    default:
+      return Dtype::kFloat64;
+  }
+}
+
 Kernels KernelsOf(const Operation& operation) {
   const Kind kind = KindOf(operation);
   if (kind == Kind::kCopy) return {kind, Code::kSum, Dtype::kFloat32, Dtype::kFloat32, 0, false};
   const bool steps = operation.code == Code::kStep;
   const bool casts = operation.code == Code::kCast;
-  const bool moves = kind == Kind::kMoveRows;
   return {kind,
           operation.code,
-          moves ? Dtype::kUint8 : operation.dtype,
+          DtypeOf(kind, operation),
           casts ? operation.to : Dtype::kFloat32,
           steps ? operation.rule : 0,
           kind == Kind::kCodec && operation.two_bit};

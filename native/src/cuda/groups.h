@@ -28,7 +28,7 @@ enum class Kind : uint8_t {
 // What operations of one group have in common: they use the same kernels.
 struct Kernels {
   Kind kind;
-  Code code;  // the dtype of a copy or a fill does not matter
+  Code code;  // the dtype of a copy does not matter, of a fill its size alone
   Dtype dtype, to;
   size_t rule;
   bool two_bit;

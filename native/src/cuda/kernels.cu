@@ -9,4 +9,6 @@
 #include "rows.cuh"
 #include "step.cuh"
 #include "tiles.cuh"
-#include "whole.cuh"
+#include "whole_first.cuh"
+#include "whole_last.cuh"
+#include "whole_second.cuh"

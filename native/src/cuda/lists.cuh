@@ -20,7 +20,7 @@ __device__ inline void SumChunk(char* memory, uint64_t table) {
   const Lists lists = ListsOf(memory, item);
   ForEach<kPerLoad<T>>(chunk, item.wide != 0, [&](auto width, uint64_t at) {
     constexpr uint32_t kCount = decltype(width)::value;
-    StoreAll<T, kCount>(lists, at, SumAt<T, kCount>(lists, at));
+    StoreAll<T, kCount>(lists, at, SumAt<T, kCount, (kCount > 1 ? 4 : 1)>(lists, at));
   });
 }
 
@@ -75,11 +75,7 @@ __device__ inline void CastChunk(char* memory, uint64_t table) {
   const Chunk chunk = ChunkOf(memory, table);
   const auto& item = ItemOf<ListItem>(memory, chunk);
   MakeChunk<From, To>(chunk, ListsOf(memory, item), item.wide != 0, [](From x, From) {
-    if constexpr (std::is_same_v<From, To>) {
-      return x;
-    } else {
-      return Convert<To>(x);
-    }
+    return Convert<To>(x);
   });
 }
 
@@ -179,16 +175,41 @@ __device__ inline void ComputeChunk(char* memory, uint64_t table, Make make) {
   }                                                                                             \
   TENSORKV_KERNEL(multiply_number_##name) {                                                     \
     ComputeChunk<T>(memory, table, [](const auto& h, T x, T) { return h.TimesNumber(x); });     \
-  }                                                                                             \
-  TENSORKV_KERNEL(cast_##name##_float32) { CastChunk<T, float>(memory, table); }                \
-  TENSORKV_KERNEL(cast_##name##_float64) { CastChunk<T, double>(memory, table); }               \
-  TENSORKV_KERNEL(cast_##name##_float16) { CastChunk<T, Half>(memory, table); }                 \
-  TENSORKV_KERNEL(cast_##name##_bfloat16) { CastChunk<T, Bfloat16>(memory, table); }            \
-  TENSORKV_KERNEL(cast_##name##_int8) { CastChunk<T, int8_t>(memory, table); }                  \
-  TENSORKV_KERNEL(cast_##name##_uint8) { CastChunk<T, uint8_t>(memory, table); }                \
-  TENSORKV_KERNEL(cast_##name##_int32) { CastChunk<T, int32_t>(memory, table); }                \
-  TENSORKV_KERNEL(cast_##name##_int64) { CastChunk<T, int64_t>(memory, table); }
+  }
 TENSORKV_EACH_DTYPE(TENSORKV_LIST_KERNELS)
+
+// In both directions.
+#define TENSORKV_CASTS(a, A, b, B)                                   \
+  TENSORKV_KERNEL(cast_##a##_##b) { CastChunk<A, B>(memory, table); } \
+  TENSORKV_KERNEL(cast_##b##_##a) { CastChunk<B, A>(memory, table); }
+TENSORKV_CASTS(float32, float, float64, double)
+TENSORKV_CASTS(float32, float, float16, Half)
+TENSORKV_CASTS(float32, float, bfloat16, Bfloat16)
+TENSORKV_CASTS(float32, float, int8, int8_t)
+TENSORKV_CASTS(float32, float, uint8, uint8_t)
+TENSORKV_CASTS(float32, float, int32, int32_t)
+TENSORKV_CASTS(float32, float, int64, int64_t)
+TENSORKV_CASTS(float64, double, float16, Half)
+TENSORKV_CASTS(float64, double, bfloat16, Bfloat16)
+TENSORKV_CASTS(float64, double, int8, int8_t)
+TENSORKV_CASTS(float64, double, uint8, uint8_t)
+TENSORKV_CASTS(float64, double, int32, int32_t)
+TENSORKV_CASTS(float64, double, int64, int64_t)
+TENSORKV_CASTS(float16, Half, bfloat16, Bfloat16)
+TENSORKV_CASTS(float16, Half, int8, int8_t)
+TENSORKV_CASTS(float16, Half, uint8, uint8_t)
+TENSORKV_CASTS(float16, Half, int32, int32_t)
+TENSORKV_CASTS(float16, Half, int64, int64_t)
+TENSORKV_CASTS(bfloat16, Bfloat16, int8, int8_t)
+TENSORKV_CASTS(bfloat16, Bfloat16, uint8, uint8_t)
+TENSORKV_CASTS(bfloat16, Bfloat16, int32, int32_t)
+TENSORKV_CASTS(bfloat16, Bfloat16, int64, int64_t)
+TENSORKV_CASTS(int8, int8_t, uint8, uint8_t)
+TENSORKV_CASTS(int8, int8_t, int32, int32_t)
+TENSORKV_CASTS(int8, int8_t, int64, int64_t)
+TENSORKV_CASTS(uint8, uint8_t, int32, int32_t)
+TENSORKV_CASTS(uint8, uint8_t, int64, int64_t)
+TENSORKV_CASTS(int32, int32_t, int64, int64_t)
 
 TENSORKV_KERNEL(copy) { CopyChunk(memory, table); }
 TENSORKV_KERNEL(fill_1) { FillChunk<uint8_t>(memory, table); }

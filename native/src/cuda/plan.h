@@ -14,8 +14,7 @@ namespace tensorkv::cuda {
 struct Launch {
   const char* kernel;
   uint32_t blocks;
-  uint32_t threads;       // a block
-  uint32_t shared_bytes;  // a block
+  uint32_t threads;  // a block
   uint64_t table_offset;
 };
 

@@ -40,8 +40,10 @@ struct NcclInfo {
   std::string reason;   // why it is not used, one sentence; empty: it is
 };
 
-// Why CUDA cannot be used here, one sentence; empty where it can.
+// Why CUDA cannot be used here, one sentence; empty where it can: on one device at least.
 std::string MissingReason();
+// Why one of the devices cannot be used.
+std::string MissingReason(int device);
 int DriverVersion();
 int DeviceCount();
 DeviceInfo InfoOfDevice(int device);

@@ -17,9 +17,13 @@ const Driver& TheDriver() { return Process::Get().driver(); }
                 "Expected an allocation that is there, number " + std::to_string(id) + " is gone");
 }
 
-// Frees what nobody uses any more.
-void Sweep(Device& device) {
-  std::erase_if(device.leaving, [](const Leaving& leaving) {
+// Lets go of what has ended meanwhile, and gives the memory that nobody uses any more.
+std::vector<Leaving> TakeUnused(Device& device) {
+  std::vector<Leaving> unused;
+  const std::lock_guard lock(Process::Get().mutex);
+  for (const Orphan& orphan : device.orphans) Poll(*orphan.stream);
+  std::erase_if(device.orphans, [](const Orphan& orphan) { return orphan.stream->open.empty(); });
+  std::erase_if(device.leaving, [&unused](Leaving& leaving) {
     for (const Point& user : leaving.users) {
       if (IsDone(user)) continue;
       try {
@@ -29,13 +33,26 @@ void Sweep(Device& device) {
       }
       if (!IsDone(user)) return false;
     }
-    if (leaving.kind == Kind::kImported) {
-      TheDriver().IpcCloseMemHandle(leaving.address);
-    } else {
-      TheDriver().MemFree(leaving.address);
-    }
+    unused.push_back(std::move(leaving));
     return true;
   });
+  return unused;
+}
+
+// Outside of the lock: each call may wait for all that the device has still to do.
+void FreeUnused(Device& device) {
+  try {
+    const Current current(TheDriver(), device);
+    for (const Leaving& each : TakeUnused(device)) {
+      if (each.kind == Kind::kImported) {
+        TheDriver().IpcCloseMemHandle(each.address);
+      } else {
+        TheDriver().MemFree(each.address);
+      }
+    }
+  } catch (const Failure&) {
+    return;  // A device is lost.
+  }
 }
 
 Result TryReserve(Device& device, Stream& stream, size_t bytes, Address* address) {
@@ -57,7 +74,6 @@ void RequireRange(const Allocation& allocation, size_t offset, size_t bytes) {
 
 Address Reserve(Device& device, Stream& stream, size_t bytes, Kind* kind) {
   *kind = device.pool != nullptr ? Kind::kPooled : Kind::kPlain;
-  Tidy(device);
   Address address = 0;
   Result result = TryReserve(device, stream, bytes, &address);
   if (result == kOutOfMemory && device.pool != nullptr) {
@@ -77,7 +93,6 @@ Address Reserve(Device& device, Stream& stream, size_t bytes, Kind* kind) {
 void GiveBack(Allocation& allocation) {
   Device& device = *allocation.device;
   if (!LostReason(device).empty()) return;
-  const Current current(TheDriver(), device);
   std::vector<Point> users = std::move(allocation.readers);
   users.push_back(allocation.write);
   if (allocation.kind != Kind::kPooled) {
@@ -85,6 +100,7 @@ void GiveBack(Allocation& allocation) {
     return;
   }
   try {
+    const Current current(TheDriver(), device);
     for (const Point& user : users) WaitFor(*device.releases, user);
     Check(device, TheDriver().MemFreeAsync(allocation.address, device.releases->handle),
           "cuMemFreeAsync");
@@ -115,21 +131,20 @@ void WaitForReleases(Device& device) {
     }
     Check(device, driver.EventCreate(&event, kEventDisableTiming | kEventBlockingSync),
           "cuEventCreate");
-    Check(device, driver.EventRecord(event, device.releases->handle), "cuEventRecord");
+    const Result recorded = driver.EventRecord(event, device.releases->handle);
+    if (recorded != kSuccess) driver.EventDestroy(event);
+    Check(device, recorded, "cuEventRecord");
   }
-  Check(device, driver.EventSynchronize(event), "cuEventSynchronize");
+  const Result waited = driver.EventSynchronize(event);
   driver.EventDestroy(event);
+  Check(device, waited, "cuEventSynchronize");
+  const std::lock_guard tidying(device.tidying);
+  FreeUnused(device);
 }
 
 void Tidy(Device& device) {
-  if (device.leaving.empty() && device.orphans.empty()) return;
-  try {
-    for (const Orphan& orphan : device.orphans) Poll(*orphan.stream);
-    Sweep(device);
-  } catch (const Failure&) {
-    return;  // A device is lost.
-  }
-  std::erase_if(device.orphans, [](const Orphan& orphan) { return orphan.stream->open.empty(); });
+  const std::unique_lock tidying(device.tidying, std::try_to_lock);
+  if (tidying.owns_lock()) FreeUnused(device);
 }
 
 Environment::Environment(std::function<void()> ring)
@@ -163,6 +178,8 @@ Lane& Environment::LaneOn(int number) {
     RequireAlive(found->second->device());
     return *found->second;
   }
+  const std::string& unfit = process.UnfitReasonOf(number);
+  if (!unfit.empty()) throw Failure(FailureCode::kUnavailable, unfit);
   const std::lock_guard lock(process.mutex);
   auto lane = std::make_unique<Lane>(process.Open(number));
   return *lanes_.emplace(number, std::move(lane)).first->second;
@@ -192,6 +209,7 @@ uint64_t Environment::Hold(std::shared_ptr<Allocation> allocation) {
 
 uint64_t Environment::Allocate(int number, size_t bytes) {
   Lane& lane = LaneOn(number);
+  Tidy(lane.device());
   try {
     return AllocateNow(lane, bytes);
   } catch (const Failure& failure) {

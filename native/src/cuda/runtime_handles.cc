@@ -12,7 +12,7 @@ constexpr size_t kPage = size_t{2} << 20;
 
 // Memory of a pool cannot be shared: it moves to memory of its own. With the lock, as a piece of
 // work.
-void MoveOut(Issue& issue, Allocation& allocation) {
+void MoveOut(const Lane& lane, Issue& issue, Allocation& allocation) {
   const Driver& driver = Process::Get().driver();
   const size_t bytes = (std::max(allocation.bytes, size_t{1}) + kPage - 1) / kPage * kPage;
   Address address = 0;
@@ -22,12 +22,16 @@ void MoveOut(Issue& issue, Allocation& allocation) {
     result = driver.MemAlloc(&address, bytes);
   }
   issue.Check(result, "cuMemAlloc");
-  issue.Writes(allocation);
-  issue.Check(
-      driver.MemcpyDtoDAsync(address, allocation.address, allocation.bytes, issue.stream().handle),
-      "cuMemcpyDtoDAsync");
   const Address before = allocation.address;
   const Allocation::Kind kind = allocation.kind;
+  try {
+    issue.Writes(allocation);
+    issue.Check(driver.MemcpyDtoDAsync(address, before, allocation.bytes, issue.stream().handle),
+                "cuMemcpyDtoDAsync");
+  } catch (const Failure&) {
+    GiveBack({lane.stream(), lane.stream()->issued + 1}, address, Allocation::Kind::kPlain);
+    throw;
+  }
   allocation.address = address;
   allocation.kind = Allocation::Kind::kPlain;
   const Point copied = issue.Finish();
@@ -44,7 +48,7 @@ IpcHandle Environment::Export(uint64_t id) {
   IpcHandle handle = {};
   {
     Issue issue(lane);
-    if (allocation->kind == Allocation::Kind::kPooled) MoveOut(issue, *allocation);
+    if (allocation->kind == Allocation::Kind::kPooled) MoveOut(lane, issue, *allocation);
     Expect(allocation->kind == Allocation::Kind::kPlain, "Expected an allocation of this process");
     WaitToUse(*lane.stream(), *allocation, true);
     issue.Check(process.driver().IpcGetMemHandle(&handle, allocation->address),

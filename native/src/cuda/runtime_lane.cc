@@ -72,7 +72,7 @@ void Lane::Reclaim() {
 }
 
 Address Lane::PlanMemory(size_t bytes) {
-  if (bytes <= plan_capacity_) return plan_;
+  if (HasPlanMemory(bytes)) return plan_;
   if (plan_ != 0) {
     GiveBack({stream_, stream_->issued}, std::exchange(plan_, 0), plan_kind_);
     plan_capacity_ = 0;
@@ -157,16 +157,20 @@ void Lane::Abandon() {
   if (chunk_.data() != nullptr) staged_.push_back({0, std::move(chunk_)});
   for (Staged& staged : staged_) orphan.blocks.push_back(std::move(staged.block));
   staged_.clear();
-  if (is_lost) {
+  const auto leak = [&orphan] {
     for (Block& block : orphan.blocks) block.Leak();
-    return;
+  };
+  if (is_lost) return leak();
+  try {
+    const Current current(driver, device_);
+    if (plan_ != 0) GiveBack({stream_, stream_->issued}, plan_, plan_kind_);
+    driver.EventDestroy(barrier_);
+    driver.StreamDestroy(stream_->handle);
+    if (notify_ != nullptr) driver.StreamDestroy(notify_->handle);
+    device_.orphans.push_back(std::move(orphan));
+  } catch (const Failure&) {
+    leak();
   }
-  const Current current(driver, device_);
-  if (plan_ != 0) GiveBack({stream_, stream_->issued}, plan_, plan_kind_);
-  device_.orphans.push_back(std::move(orphan));
-  driver.EventDestroy(barrier_);
-  driver.StreamDestroy(stream_->handle);
-  if (notify_ != nullptr) driver.StreamDestroy(notify_->handle);
 }
 
 Issue::Issue(Lane& lane) : lane_(lane), lock_(Process::Get().mutex) {

@@ -27,6 +27,8 @@ class Lane {
   // Pinned memory for the next piece of work to copy from; it is used again when that has ended.
   // Without the lock.
   char* Stage(size_t bytes);
+  // Whether what a plan was given last is enough for this one.
+  bool HasPlanMemory(size_t bytes) const { return bytes <= plan_capacity_; }
   // Memory of the device for the launches of a plan, with anything in it. With the lock.
   Address PlanMemory(size_t bytes);
   // Gives it back where it is too large to keep. With the lock, when the launches are queued.

@@ -89,11 +89,12 @@ class Arguments {
     bytes_.resize(bytes_.size() + sizeof(uint64_t));
     std::memcpy(bytes_.data() + offsets_.back(), &value, sizeof(T));
   }
-  // For a driver that cannot say how many there are: what it reads beyond is zeros.
-  std::vector<void*> Pointers() {
+  // Where nobody can say how many the kernel takes, what it reads beyond is zeros.
+  std::vector<void*> Pointers(bool is_checked) {
     constexpr size_t kMost = kMostParameterBytes / sizeof(uint32_t);
     static constexpr char kZeros[kMostParameterBytes] = {};
-    std::vector<void*> pointers(std::max(kMost, size()), const_cast<char*>(kZeros));
+    std::vector<void*> pointers(is_checked ? size() : std::max(kMost, size()),
+                                const_cast<char*>(kZeros));
     for (size_t k = 0; k < size(); ++k) pointers[k] = bytes_.data() + offsets_[k];
     return pointers;
   }
@@ -232,7 +233,7 @@ void Environment::Launch(size_t number, const LaunchShape& shape, std::span<cons
              "Expected arguments of the kernel's sizes");
     }
   }
-  std::vector<void*> pointers = arguments.Pointers();
+  std::vector<void*> pointers = arguments.Pointers(kernel.has_parameters);
   const Driver& driver = process.driver();
   Device& device = lane.device();
   Issue issue(lane);

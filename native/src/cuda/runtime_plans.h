@@ -15,10 +15,8 @@ namespace tensorkv::cuda {
 // Whether no allocation has been moved since it was decoded. With the lock.
 bool AreWhereTheyWere(std::span<const Use> uses);
 void UseAll(Issue& issue, std::span<const Use> uses);
-// Where the temporaries of a plan begin in its memory.
-size_t TemporariesAt(const Plan& plan);
-// All or none: where that fails half way, nobody knows what is in the arrays, and the device is lost.
-// With the lock and the context of the device.
+// All or none: where that fails half way, nobody knows what is in the arrays, and the device is
+// lost. With the lock and the context of the device.
 void QueueLaunches(Device& device, std::span<const Launch> launches, Address memory,
                    CUstream_st* stream);
 

@@ -68,11 +68,12 @@ bool Environment::Run(Prepared& prepared, std::span<const std::span<const double
   size_t bytes = 0;
   for (const auto& part : changed) bytes += part.bytes;
   char* staged = bytes > 0 ? lane.Stage(bytes) : nullptr;
+  if (prepared.memory == 0) Tidy(lane.device());
   Issue issue(lane);
   if (!AreWhereTheyWere(prepared.uses)) return false;
   if (prepared.memory == 0) {
     prepared.memory = Reserve(lane.device(), *lane.stream(),
-                              TemporariesAt(plan) + plan.temporary_bytes, &prepared.kind);
+                              plan.table.size() + plan.temporary_bytes, &prepared.kind);
   }
   UseAll(issue, prepared.uses);
   CUstream_st* const stream = issue.stream().handle;

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "fatbin.h"
+#include "fit.h"
 #include "runtime.h"
 #include "runtime_state.h"
 
@@ -12,16 +13,45 @@ Process& Process::Get() {
 }
 
 const std::string& Process::missing_reason() {
-  std::call_once(opened_, [this] {
-    missing_reason_ = OpenDriver(&driver_);
-    if (!missing_reason_.empty()) return;
-    devices_.resize(static_cast<size_t>(driver_.device_count));
-    if (Fatbin().empty() && !driver_.is_stand_in) {
-      missing_reason_ =
-          "this build has no CUDA kernels: nvcc was not found, or failed, when it was built";
-    }
-  });
+  std::call_once(opened_, [this] { missing_reason_ = OpenAll(); });
   return missing_reason_;
+}
+
+// Gives the reason.
+std::string Process::OpenAll() {
+  std::string reason = OpenDriver(&driver_);
+  if (!reason.empty()) return reason;
+  devices_.resize(static_cast<size_t>(driver_.device_count));
+  unfit_.resize(devices_.size());
+  const Targets targets = TargetsOfFatbin();
+  if (targets.toolkit == 0) {
+    if (driver_.is_stand_in) return "";
+    return "this build has no CUDA kernels: nvcc was not found, or failed, when it was built";
+  }
+  for (int number = 0; number < driver_.device_count; ++number) {
+    int handle = 0, major = 0, minor = 0;
+    const bool is_known =
+        driver_.DeviceGet(&handle, number) == kSuccess &&
+        driver_.DeviceGetAttribute(&major, kCapabilityMajor, handle) == kSuccess &&
+        driver_.DeviceGetAttribute(&minor, kCapabilityMinor, handle) == kSuccess;
+    if (!is_known) continue;  // Its first use says what is wrong with it.
+    unfit_[static_cast<size_t>(number)] =
+        UnfitReason(targets, driver_.version, number, 10 * major + minor);
+  }
+  const bool is_any_fit = std::ranges::any_of(unfit_, &std::string::empty);
+  return is_any_fit ? "" : unfit_.front();
+}
+
+const std::string& Process::UnfitReasonOf(int number) const {
+  RequireDevice(number);
+  return unfit_[static_cast<size_t>(number)];
+}
+
+void Process::RequireDevice(int number) const {
+  if (number >= 0 && number < driver_.device_count) return;
+  throw Failure(FailureCode::kBadArgument, "Expected a CUDA device below " +
+                                               std::to_string(driver_.device_count) + ", not " +
+                                               std::to_string(number));
 }
 
 void Process::RequireDriver() {
@@ -30,12 +60,7 @@ void Process::RequireDriver() {
 }
 
 Device& Process::Open(int number) {
-  const bool exists = number >= 0 && number < driver_.device_count;
-  if (!exists) {
-    throw Failure(FailureCode::kBadArgument, "Expected a CUDA device below " +
-                                                 std::to_string(driver_.device_count) + ", not " +
-                                                 std::to_string(number));
-  }
+  RequireDevice(number);
   std::unique_ptr<Device>& place = devices_[static_cast<size_t>(number)];
   if (place != nullptr) {
     RequireAlive(*place);
@@ -75,12 +100,17 @@ void Process::OpenPool(Device& device) const {
 // Devices that can, copy from each other without the host. Where this fails, copies are staged by
 // the driver, only slower.
 void Process::OpenPeers(Device& device) {
-  const auto allow = [this](const Device& who, Device& whose) {
+  const auto allow = [this](Device& who, Device& whose) {
     int can = 0;
     if (driver_.DeviceCanAccessPeer(&can, who.handle, whose.handle) != kSuccess || can == 0) return;
-    const Current current(driver_, who);
-    const Result allowed = driver_.CtxEnablePeerAccess(whose.context, 0);
-    bool is_open = allowed == kSuccess || allowed == kPeerAccessAlreadyEnabled;
+    bool is_open = false;
+    try {
+      const Current current(driver_, who);
+      const Result allowed = driver_.CtxEnablePeerAccess(whose.context, 0);
+      is_open = allowed == kSuccess || allowed == kPeerAccessAlreadyEnabled;
+    } catch (const Failure&) {
+      return;
+    }
     if (whose.pool != nullptr) {
       const PoolAccess access = {kDevicePlace, who.handle, kReadWrite};
       const bool has_pool = driver_.MemPoolSetAccess != nullptr &&
@@ -101,8 +131,8 @@ std::shared_ptr<Allocation> Process::Find(uint64_t id) const {
   return found == allocations.end() ? nullptr : found->second;
 }
 
-Current::Current(const Driver& driver, const Device& device) : driver_(driver) {
-  driver_.CtxPushCurrent(device.context);
+Current::Current(const Driver& driver, Device& device) : driver_(driver) {
+  Check(device, driver_.CtxPushCurrent(device.context), "cuCtxPushCurrent");
 }
 
 Current::~Current() {
@@ -148,6 +178,12 @@ void Check(Device& device, Result result, const char* call) {
 }
 
 std::string MissingReason() { return Process::Get().missing_reason(); }
+
+std::string MissingReason(int device) {
+  Process& process = Process::Get();
+  const std::string& reason = process.missing_reason();
+  return reason.empty() ? process.UnfitReasonOf(device) : reason;
+}
 
 int DriverVersion() {
   Process::Get().RequireDriver();

@@ -12,11 +12,6 @@
 namespace tensorkv::cuda {
 namespace {
 
-// Without asking for more; a kernel that needs it says so once.
-constexpr uint32_t kSharedBytes = uint32_t{48} << 10;
-constexpr uint32_t kMostSharedBytes = uint32_t{96} << 10;
-constexpr size_t kTemporaryAlignment = 256;
-
 // The following are called with the lock and the context of the device.
 
 // A kernel of ours.
@@ -51,10 +46,6 @@ void UseAll(Issue& issue, std::span<const Use> uses) {
   }
 }
 
-size_t TemporariesAt(const Plan& plan) {
-  return (plan.table.size() + kTemporaryAlignment - 1) / kTemporaryAlignment * kTemporaryAlignment;
-}
-
 void QueueLaunches(Device& device, std::span<const cuda::Launch> launches, Address memory,
                    CUstream_st* stream) {
   const Driver& driver = Process::Get().driver();
@@ -62,10 +53,6 @@ void QueueLaunches(Device& device, std::span<const cuda::Launch> launches, Addre
   functions.reserve(launches.size());
   for (const cuda::Launch& launch : launches) {
     functions.push_back(FunctionOf(device, launch));
-    if (launch.shared_bytes <= kSharedBytes) continue;
-    Check(device,
-          driver.FuncSetAttribute(functions.back(), kMaxDynamicSharedBytes, kMostSharedBytes),
-          "cuFuncSetAttribute");
   }
   for (size_t k = 0; k < launches.size(); ++k) {
     const cuda::Launch& launch = launches[k];
@@ -73,7 +60,7 @@ void QueueLaunches(Device& device, std::span<const cuda::Launch> launches, Addre
     uint64_t table_argument = launch.table_offset;
     void* arguments[] = {&memory_argument, &table_argument};
     const Result result = driver.LaunchKernel(functions[k], launch.blocks, 1, 1, launch.threads, 1,
-                                              1, launch.shared_bytes, stream, arguments, nullptr);
+                                              1, 0, stream, arguments, nullptr);
     if (k > 0 && result != kSuccess) {
       Lose(device, "CUDA device " + std::to_string(device.number) + " is lost: launch " +
                        std::to_string(k + 1) + " of " + std::to_string(launches.size()) +
@@ -106,15 +93,15 @@ void Environment::RunNow(Lane& lane, std::span<const double> words, size_t count
     if (plan.launches.empty()) return;
     char* const staged = lane.Stage(plan.table.size());
     std::memcpy(staged, plan.table.data(), plan.table.size());
+    const size_t bytes = plan.table.size() + plan.temporary_bytes;
+    if (!lane.HasPlanMemory(bytes)) Tidy(lane.device());
     Issue issue(lane);
     if (!AreWhereTheyWere(decoded.uses)) continue;  // Decoded again.
-    const Address memory = lane.PlanMemory(TemporariesAt(plan) + plan.temporary_bytes);
+    const Address memory = lane.PlanMemory(bytes);
     UseAll(issue, decoded.uses);
     CUstream_st* const stream = issue.stream().handle;
-    if (!plan.table.empty()) {
-      issue.Check(driver.MemcpyHtoDAsync(memory, staged, plan.table.size(), stream),
-                  "cuMemcpyHtoDAsync");
-    }
+    issue.Check(driver.MemcpyHtoDAsync(memory, staged, plan.table.size(), stream),
+                "cuMemcpyHtoDAsync");
     QueueLaunches(lane.device(), plan.launches, memory, stream);
     lane.EndPlan();
     issue.Finish();

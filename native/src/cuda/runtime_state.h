@@ -86,6 +86,7 @@ struct Device {
   std::vector<Orphan> orphans;
   CUmod_st* module = nullptr;
   std::unordered_map<std::string, CUfunc_st*> kernels;
+  std::mutex tidying;  // of who frees memory; taken before the lock
 
   // Of its own, for errors are met where the lock is not held.
   std::mutex fate;
@@ -111,6 +112,8 @@ class Process {
   const Driver& driver() const { return driver_; }
   // Throws `cuda_unavailable` where there is no CUDA.
   void RequireDriver();
+  // Why a device cannot run our kernels; empty where it can. Throws for a number without a device.
+  const std::string& UnfitReasonOf(int number) const;
   // A device with its context, which is made when it is first asked for. With the lock.
   Device& Open(int number);
   uint64_t NextId() { return ++last_id_; }
@@ -124,6 +127,8 @@ class Process {
   PinnedPool pinned;
 
  private:
+  std::string OpenAll();
+  void RequireDevice(int number) const;
   void OpenPool(Device& device) const;
   void OpenPeers(Device& device);
 
@@ -131,13 +136,15 @@ class Process {
   Driver driver_;
   std::string missing_reason_;
   std::vector<std::unique_ptr<Device>> devices_;
+  std::vector<std::string> unfit_;  // why, one a device
   uint64_t last_id_ = 0;
 };
 
-// Makes the context of a device the current one, and the one before it again.
+// Makes the context of a device the current one, and the one before it again. Throws where the
+// driver refuses.
 class Current {
  public:
-  Current(const Driver& driver, const Device& device);
+  Current(const Driver& driver, Device& device);
   ~Current();
   Current(const Current&) = delete;
   Current& operator=(const Current&) = delete;
@@ -177,10 +184,10 @@ Address Reserve(Device& device, Stream& stream, size_t bytes, Allocation::Kind* 
 void GiveBack(Allocation& allocation);
 // The same of memory that one stream alone has used, up to `user`.
 void GiveBack(const Point& user, Address address, Allocation::Kind kind);
-// Lets go of what has ended meanwhile.
-void Tidy(Device& device);
 
-// Waits until all that was given back so far is free. Without the lock.
+// Without the lock. Frees what has ended meanwhile, unless another thread does; and waits until all
+// that was given back so far is free.
+void Tidy(Device& device);
 void WaitForReleases(Device& device);
 
 }  // namespace tensorkv::cuda

@@ -47,52 +47,58 @@ struct Weights {
   __device__ C* Slot(int k) const { return Pointer<C>(memory, item.slots[k]); }
 
   template <uint32_t kCount>
-  __device__ Pack<C, kCount> At(uint64_t at) const {
-    return master != nullptr ? Load<kCount>(master + at) : LoadWide<T, kCount>(stored + at);
+  __device__ Pack<C, kCount> At(uint64_t at, const Spot& spot) const {
+    if (Asked(master != nullptr)) return Load<kCount>(master + at, spot);
+    return Widened<T>(Load<kCount>(stored + at, spot));
   }
 
   // The gradient of weights `w`: limited, and with their decay.
   template <uint32_t kCount>
-  __device__ Pack<C, kCount> GradientAt(uint64_t from, const Pack<C, kCount>& w) const {
-    Pack<C, kCount> g = SumAt<T, kCount>(lists, from);
+  __device__ Pack<C, kCount> GradientAt(uint64_t from, const Pack<C, kCount>& w,
+                                        const Spot& spot) const {
+    Pack<C, kCount> g = {};
+    if (kCount == 1 || spot.is_whole) {
+      g = SumAt<T, kCount, (kCount > 1 ? 2 : 1)>(lists, from);
+    } else {
+      g.x[0] = SumAt<T, 1, 1>(lists, from).x[0];
+    }
     const Limit<C> limit(common);
+    const bool has_decay = Asked(common.decay != 0);
     TENSORKV_UNROLLED
     for (uint32_t k = 0; k < kCount; ++k) {
       g.x[k] = limit(g.x[k]);
-      if (common.decay != 0) g.x[k] = Decayed(g.x[k], w.x[k], common);
+      if (has_decay) g.x[k] = Decayed(g.x[k], w.x[k], common);
     }
     return g;
   }
 
   // Writes new weights to wherever they belong.
   template <uint32_t kCount>
-  __device__ void Publish(uint64_t at, const Pack<C, kCount>& w) const {
-    if (average != nullptr) {
-      Pack<C, kCount> a = Load<kCount>(average + at);
+  __device__ void Publish(uint64_t at, const Pack<C, kCount>& w, const Spot& spot) const {
+    if (Asked(average != nullptr)) {
+      Pack<C, kCount> a = Load<kCount>(average + at, spot);
       TENSORKV_UNROLLED
       for (uint32_t k = 0; k < kCount; ++k) a.x[k] = Averaged(a.x[k], w.x[k], common);
-      Store(average + at, a);
+      Store(average + at, a, spot);
     }
-    if (master != nullptr && item.keeps_master != 0) Store(master + at, w);
-    Pack<T, kCount> out;
-    TENSORKV_UNROLLED
-    for (uint32_t k = 0; k < kCount; ++k) out.x[k] = Narrowed<T>(w.x[k]);
-    Store(stored + at, out);
+    if (Asked(master != nullptr && item.keeps_master != 0)) Store(master + at, w, spot);
+    const Pack<T, kCount> out = Narrowed<T>(w);
+    Store(stored + at, out, spot);
     TENSORKV_ROLLED
-    for (uint32_t k = 0; k < lists.out_count; ++k) Store(lists.Out<T>(k) + at, out);
+    for (uint32_t k = 0; k < lists.out_count; ++k) Store(lists.Out<T>(k) + at, out, spot);
   }
 };
 
 template <typename Rule, typename T, uint32_t kCount>
 __device__ inline void StepAt(const Weights<T>& weights, const Rule& rule, uint64_t from,
-                              uint64_t at) {
+                              uint64_t at, const Spot& spot) {
   using C = Compute<T>;
   constexpr int kSlots = static_cast<int>(Rule::kSlots);
   Pack<C, kCount> slots[kSlots + 1];
   TENSORKV_UNROLLED
-  for (int k = 0; k < kSlots; ++k) slots[k] = Load<kCount>(weights.Slot(k) + at);
-  Pack<C, kCount> w = weights.template At<kCount>(at);
-  const Pack<C, kCount> g = weights.GradientAt(from, w);
+  for (int k = 0; k < kSlots; ++k) slots[k] = Load<kCount>(weights.Slot(k) + at, spot);
+  Pack<C, kCount> w = weights.template At<kCount>(at, spot);
+  const Pack<C, kCount> g = weights.GradientAt(from, w, spot);
   TENSORKV_UNROLLED
   for (uint32_t x = 0; x < kCount; ++x) {
     C state[kSlots + 1];
@@ -103,8 +109,8 @@ __device__ inline void StepAt(const Weights<T>& weights, const Rule& rule, uint6
     for (int k = 0; k < kSlots; ++k) slots[k].x[x] = state[k];
   }
   TENSORKV_UNROLLED
-  for (int k = 0; k < kSlots; ++k) Store(weights.Slot(k) + at, slots[k]);
-  weights.Publish(at, w);
+  for (int k = 0; k < kSlots; ++k) Store(weights.Slot(k) + at, slots[k], spot);
+  weights.Publish(at, w, spot);
 }
 
 // `kCount`: elements at once.
@@ -116,14 +122,14 @@ __device__ inline void StepChunk(char* memory, uint64_t table) {
   const Weights<T> weights(memory, item);
   const int64_t* const rows = item.rows != 0 ? Pointer<const int64_t>(memory, item.rows) : nullptr;
   const RowsOf part = RowsIn(chunk, item.row_length);
-  ForEachOfRows<kCount>(part, item.lanes_log2, item.wide != 0,
-                        [&](auto width, uint32_t row, uint32_t i) {
-                          uint64_t at = part.begin + i;
-                          if (rows != nullptr)
-                            at += static_cast<uint64_t>(rows[part.first + row]) * item.row_length;
-                          const uint64_t from = chunk.begin + uint64_t{row} * part.length + i;
-                          StepAt<Rule, T, decltype(width)::value>(weights, rule, from, at);
-                        });
+  ForEachSpot<kCount>(
+      part, item.lanes_log2, item.wide != 0, [&](uint32_t row, const Spot& spot) {
+        uint64_t at = part.begin + spot.first;
+        if (Asked(rows != nullptr))
+          at += static_cast<uint64_t>(rows[part.first + row]) * item.row_length;
+        const uint64_t from = chunk.begin + uint64_t{row} * part.length + spot.first;
+        StepAt<Rule, T, kCount>(weights, rule, from, at, spot);
+      });
 }
 
 }  // namespace

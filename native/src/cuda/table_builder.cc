@@ -65,7 +65,7 @@ void TableBuilder::AddLaunch(const char* kernel, std::span<const Work> work, siz
   }
   const size_t blocks = (bytes_.size() - table) / sizeof(Chunk);
   if (blocks == 0) return;
-  launches_.push_back({kernel, static_cast<uint32_t>(blocks), threads, 0, table});
+  launches_.push_back({kernel, static_cast<uint32_t>(blocks), threads, table});
 }
 
 void TableBuilder::FixWords(size_t at, size_t count) {

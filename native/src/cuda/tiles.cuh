@@ -71,7 +71,7 @@ __device__ inline void SquaresChunk(char* memory, uint64_t table) {
   const Lists lists = ListsOf(memory, item);
   double* const partials = Pointer<double>(memory, item.partials);
   ForEachInTiles<1>(chunk, 0, partials, [&](uint64_t i, double* sums) {
-    AddSquare(sums[0], SumAt<T, 1>(lists, i).x[0]);
+    AddSquare(sums[0], SumAt<T, 1, 1>(lists, i).x[0]);
   });
 }
 

@@ -7,7 +7,7 @@
 #include "temporaries.h"
 
 // Rules that need the whole tensor, and sums of squares: several launches each, of all operations
-// of a group at once. whole.cuh has the kernels.
+// of a group at once. whole_*.cuh have the kernels.
 namespace tensorkv::cuda {
 namespace {
 

@@ -237,7 +237,7 @@ void RequireAligned(const void* address, size_t alignment) {
 
 }  // namespace emulator
 
-bool EmulateKernel(const char* name, uint32_t blocks, uint32_t threads, uint32_t, void* memory,
+bool EmulateKernel(const char* name, uint32_t blocks, uint32_t threads, void* memory,
                    uint64_t table_offset) {
   const auto found = emulator::Kernels().find(std::string_view(name));
   if (found == emulator::Kernels().end()) return false;

@@ -24,7 +24,7 @@ std::string MessageOf(const char* kernel, bool& aborted) {
   if (child == 0) {
     dup2(ends[1], 2);
     std::vector<uint64_t> memory(64);
-    cuda::EmulateKernel(kernel, 1, 64, 0, memory.data(), 0);
+    cuda::EmulateKernel(kernel, 1, 64, memory.data(), 0);
     _exit(0);
   }
   close(ends[1]);
@@ -52,10 +52,10 @@ void ExpectFault(const char* kernel, const char* words) {
 }  // namespace
 
 void TestEmulator() {
-  CHECK(!cuda::EmulateKernel("tensorkv_unknown", 1, 1, 0, nullptr, 0));
+  CHECK(!cuda::EmulateKernel("tensorkv_unknown", 1, 1, nullptr, 0));
   constexpr uint32_t kThreads = 128, kBlocks = 3;
   std::vector<uint32_t> values(kBlocks * kThreads);
-  CHECK(cuda::EmulateKernel("tensorkv_sound_neighbours", kBlocks, kThreads, 0, values.data(), 0));
+  CHECK(cuda::EmulateKernel("tensorkv_sound_neighbours", kBlocks, kThreads, values.data(), 0));
   for (uint32_t i = 0; i < values.size(); ++i) {
     const uint32_t thread = i % kThreads;
     const uint32_t lane = thread / 32 * 32 + (thread + 31) % 32;

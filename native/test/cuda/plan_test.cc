@@ -44,6 +44,16 @@ Operation StepOf(size_t rule, const Elements& gradient, const Elements& stored,
   return step;
 }
 
+Operation FillOf(const Elements& out, Dtype dtype, int64_t bits) {
+  Operation fill{};
+  fill.code = Code::kFill;
+  fill.dtype = dtype;
+  fill.length = out.length();
+  fill.outs = {out.operand()};
+  fill.scalar.bits = bits;
+  return fill;
+}
+
 size_t LaunchesOf(const std::vector<Operation>& operations) {
   return cuda::PlanOf(operations).launches.size();
 }
@@ -168,10 +178,29 @@ void TestRandomLists(const KernelTable& kernels, uint32_t seed) {
   }
 }
 
+// Of what is filled, the size of an element alone matters.
+void TestFills() {
+  const Dtype dtypes[][2] = {{Dtype::kFloat32, Dtype::kInt32},
+                             {Dtype::kFloat64, Dtype::kInt64},
+                             {Dtype::kFloat16, Dtype::kBfloat16},
+                             {Dtype::kInt8, Dtype::kUint8}};
+  for (const auto& [one, other] : dtypes) {
+    const Elements a(one, 7), b(other, 9);
+    const std::vector<Operation> fills = {FillOf(a, one, 3), FillOf(b, other, 5)};
+    CHECK(RunPlan(fills) == 1);
+    const size_t bytes = ElementBytes(one);
+    CHECK(a.data()[0] == 3 && a.data()[6 * bytes] == 3);
+    CHECK(b.data()[0] == 5 && b.data()[8 * bytes] == 5);
+  }
+  const Elements a(Dtype::kFloat32, 4), b(Dtype::kFloat64, 4);
+  CHECK(LaunchesOf({FillOf(a, Dtype::kFloat32, 1), FillOf(b, Dtype::kFloat64, 1)}) == 2);
+}
+
 }  // namespace
 
 void TestPlans(const KernelTable& kernels) {
   TestMerging(kernels);
+  TestFills();
   const char* const given = std::getenv("TENSORKV_SEED");
   if (given != nullptr) {
     return TestRandomLists(kernels, static_cast<uint32_t>(std::strtoul(given, nullptr, 10)));

@@ -43,8 +43,8 @@ inline size_t RunPlan(std::span<const cuda::Operation> operations) {
   PlanMemory memory(std::max<size_t>(1, plan.table.size() + plan.temporary_bytes));
   if (!plan.table.empty()) std::memcpy(memory.data(), plan.table.data(), plan.table.size());
   for (const cuda::Launch& launch : plan.launches) {
-    CHECK(cuda::EmulateKernel(launch.kernel, launch.blocks, launch.threads, launch.shared_bytes,
-                              memory.data(), launch.table_offset));
+    CHECK(cuda::EmulateKernel(launch.kernel, launch.blocks, launch.threads, memory.data(),
+                              launch.table_offset));
   }
   return plan.launches.size();
 }

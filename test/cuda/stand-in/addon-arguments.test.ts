@@ -32,6 +32,8 @@ const calls: { readonly [K in keyof AddonCuda]?: Parameters<AddonCuda[K]> } = {
   allocate: [0, 16],
   retain: [id],
   release: [id],
+  watch: [{}],
+  forget: [1],
   arrayInfo: [id],
   upload: [floats, id, 0],
   download: [id, 0, floats],

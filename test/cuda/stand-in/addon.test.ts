@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import test from 'ava';
+import { collectGarbage } from '../../../src/core/memory.js';
 import { runNode } from '../../native/child.js';
 import { read, settled, standIn, sum } from './support.js';
 
@@ -10,10 +11,10 @@ const workerUrl = new URL('./addon-worker.js', import.meta.url);
 test('the addon says what devices there are', (t) => {
   t.is(cuda.deviceCount(), 2);
   t.is(cuda.driverVersion(), 13000);
-  const { name, capability, processors, uuid } = cuda.deviceInfo(1);
+  const { index, name, capability, processors, uuid } = cuda.deviceInfo(1);
   t.deepEqual(
-    { name, capability, processors },
-    { name: 'stand-in 1', capability: [9, 0], processors: 4 },
+    { index, name, capability, processors },
+    { index: 1, name: 'stand-in 1', capability: [9, 0], processors: 4 },
   );
   t.is(uuid, '01010101-0101-0101-0101-010101010101');
   t.true(cuda.deviceInfo(0).freeBytes <= cuda.deviceInfo(0).totalBytes);
@@ -33,6 +34,18 @@ test('arrays are zeros, take what is uploaded, and are summed and copied on devi
   t.true(cuda.arrayInfo(c).address > 0n);
   cuda.synchronize(0);
   for (const id of [a, b, c]) cuda.release(id);
+});
+
+test('an object that nobody has is known to be collected before the turn ends', (t) => {
+  const kept = {};
+  const [of, other, gone] = [kept, {}, {}].map((object) => cuda.watch(object));
+  cuda.forget(gone!);
+  collectGarbage();
+  t.deepEqual(cuda.collected(), [other!]);
+  cuda.forget(other!);
+  t.deepEqual(cuda.collected(), []);
+  cuda.forget(cuda.watch(kept));
+  cuda.forget(of!);
 });
 
 test('a download without waiting gives what was there when it was asked for', async (t) => {

@@ -138,6 +138,10 @@ void TestKernels() {
   thread->Launch(scale, shape, good);
   CHECK(Read(thread, id, 1)[0] == 5);
   CheckAll(Read(thread, id, 99, 4), 7.5);
+  thread->Launch(scale, {{1, 1, 1}, {1, 1, 1}, 100'000}, good);
+  CheckAll(Read(thread, id, 99, 4), 11.25);
+  CHECK(CodeOf([&] { thread->Launch(scale, {{1, 1, 1}, {1, 1, 1}, 1 << 20}, good); }) ==
+        "bad_argument");
   const auto refuses = [&](size_t at, double word) {
     std::vector<double> words = good;
     words[at] = word;

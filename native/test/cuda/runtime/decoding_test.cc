@@ -1,44 +1,19 @@
+#include "decoding.h"
+
 #include <cmath>
 #include <limits>
 
-#include "support.h"
-
 namespace tensorkv::test {
-namespace {
-
-using Operation = Words::Operation;
-
-// An operation that is right, and what of it is changed to be wrong.
-struct Case {
-  const char* what;
-  Operation operation;
-};
-
-Operation With(Operation operation, void (*change)(Operation&)) {
-  change(operation);
-  return operation;
-}
-
-}  // namespace
 
 void TestDecoding() {
   Thread thread;
   const uint64_t a = thread->Allocate(0, 4096), b = thread->Allocate(0, 4096);
   const uint64_t c = thread->Allocate(0, 4096), d = thread->Allocate(0, 4096);
   const uint64_t far = thread->Allocate(1, 4096);
-  const auto code = [&](Words& words, size_t count) {
-    return CodeOf([&] { thread->Run(0, words.words(), count); });
-  };
-  const auto refuses = [&](const Operation& operation) {
-    Words words;
-    words.Put(operation);
-    CHECK(code(words, 1) == "bad_argument");
-  };
-  const auto takes = [&](const Operation& operation) {
-    Words words;
-    words.Put(operation);
-    CHECK(code(words, 1).empty());
-  };
+  Decoding decoding(thread);
+  const auto code = [&](Words& words, size_t count) { return decoding.CodeOfWords(words, count); };
+  const auto refuses = [&](const Operation& operation) { decoding.Refuses(operation); };
+  const auto takes = [&](const Operation& operation) { decoding.Takes(operation); };
 
   const Operation sum = {1, 0, 0, 100, 0, {{a}, {b}}, {{c}}};
   takes(sum);
@@ -135,10 +110,9 @@ void TestDecoding() {
   takes(scatter);
   refuses(With(scatter, [](Operation& o) { o.row_length = 4097; }));
 
-  // The rule of number 24 is sgd, 25 is sgdMomentum: names of rules ascend.
   Operation step = {2, 0, 0, 100, 0, {{a}}, {{c}}};
   step.stored = {b};
-  step.rule = 24;
+  step.rule = RuleNamed("sgd");
   step.hyper = {1, 1e30, 0, 0, 0.1};
   takes(step);
   refuses(With(step, [](Operation& o) { o.stored = {0}; }));
@@ -146,10 +120,10 @@ void TestDecoding() {
   refuses(With(step, [](Operation& o) { o.dtype = 6; }));
   refuses(With(step, [](Operation& o) { o.hyper = {1, 1, 0}; }));
   refuses(With(step, [](Operation& o) { o.hyper.resize(33); }));
-  refuses(With(step, [](Operation& o) { o.rule = 25; }));
+  refuses(With(step, [](Operation& o) { o.rule = RuleNamed("sgdMomentum"); }));
   refuses(With(step, [](Operation& o) { o.master = o.outs[0]; }));
   refuses(With(step, [](Operation& o) { o.average = o.stored; }));
-  step.rule = 25;
+  step.rule = RuleNamed("sgdMomentum");
   step.slots = {{d}};
   takes(step);
   refuses(With(step, [](Operation& o) { o.slots[0].offset = 3700; }));

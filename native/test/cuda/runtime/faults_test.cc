@@ -36,8 +36,41 @@ void TestFailingCalls() {
   FailLater("cuMemAllocAsync:1:2,cuMemAllocAsync:2:2");
   Words().Fill(100, 1, {b}).Run(thread.operator->(), 1);
   fails("cuStreamAddCallback:1:1", "cuda_unavailable", [&] { thread->WhenReady(a); });
+  fails("cuMemAlloc:1:2,cuMemAlloc:2:2", "memory_limit", [&] { thread->Export(a); });
+  // Where it lay, it still lies.
+  const cuda::Address address = thread->InfoOf(a).address;
+  fails("cuMemcpyDtoDAsync:1:1", "cuda_unavailable", [&] { thread->Export(a); });
+  CHECK(thread->InfoOf(a).address == address);
   thread->Synchronize(0);
-  CHECK(UsedBytes(0) <= used + 256);
+  thread->Release(thread->Allocate(0, 4));
+  CHECK(UsedBytes(0) <= used + 512);
+}
+
+// A context that cannot be made the current one is not taken away either: the stand-in ends the
+// process then.
+void TestFailingContexts() {
+  Thread thread;
+  const uint64_t a = thread->Allocate(0, 400);
+  const auto fails = [&](auto call) {
+    FailLater("cuCtxPushCurrent:1:1");
+    CHECK(CodeOf(call) == "cuda_unavailable");
+  };
+  fails([&] { thread->Synchronize(0); });
+  fails([&] { thread->Upload("1234", 4, a, 0); });
+  fails([&] { Read(thread, a, 1); });
+  fails([&] { Words().Fill(1, 1, {a}).Run(thread.operator->(), 0); });
+  fails([&] { thread->WhenReady(a); });
+  fails([&] { cuda::InfoOfDevice(0); });
+  // Who lets go of something hears of nothing.
+  FailLater("cuCtxPushCurrent:1:1");
+  thread->Release(a);
+  {
+    Thread other;
+    other->Allocate(0, 400);
+    FailLater("cuCtxPushCurrent:1:1");
+  }
+  const uint64_t b = thread->Allocate(0, 400);
+  CHECK(Read(thread, b, 100) == std::vector<float>(100, 0));
 }
 
 // An error that sticks loses a device for good: who waits and who comes hears of it, others go on.
@@ -116,6 +149,7 @@ void TestLostWhileBusy() {
 
 void TestFaults() {
   TestFailingCalls();
+  TestFailingContexts();
   TestLostDevice();
   TestLostWhileBusy();
 }

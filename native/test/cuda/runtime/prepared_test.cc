@@ -1,8 +1,6 @@
-#include <cstring>
 #include <memory>
 #include <vector>
 
-#include "../../../src/kernels.h"
 #include "support.h"
 
 namespace tensorkv::test {
@@ -10,15 +8,6 @@ namespace {
 
 using cuda::Prepared;
 using Row = std::vector<double>;
-
-double RuleNumber(const char* name) {
-  const KernelTable& table = *KernelsFor(Cpu::kBaseline);
-  for (size_t k = 0; k < *table.step_count; ++k) {
-    if (std::strcmp(table.steps[k].name, name) == 0) return static_cast<double>(k);
-  }
-  CHECK(false);
-  return 0;
-}
 
 // w -= lr * rescale * (a + b), and its copies, for each of `count` keys.
 class Keys {
@@ -45,7 +34,7 @@ class Keys {
                   .inputs = {{a[key]}, {b[key]}},
                   .stored = {stored[key]},
                   .hyper = RowOf(lr[key]),
-                  .rule = RuleNumber("sgd")});
+                  .rule = RuleNamed("sgd")});
       words_.Sum(kLength, {{stored[key]}}, {{out[key]}});
     }
     return thread_->Prepare(0, words_.words(), words_.count());
@@ -202,7 +191,7 @@ void PreparesWholeRulesAnew() {
              .slots = {{slot}},
              .stored = {stored},
              .hyper = hyper,
-             .rule = RuleNumber("lars")});
+             .rule = RuleNamed("lars")});
   const auto prepared = thread->Prepare(0, words.words(), words.count());
   std::vector<std::span<const double>> rows = {hyper};
   CHECK(thread->Run(*prepared, rows) && thread->Run(*prepared, rows));

@@ -21,6 +21,18 @@ size_t UsedBytes(int device);
 // Of NCCL, so far.
 size_t Broadcasts();
 size_t Communicators();
+// How much was ever queued on a device.
+size_t QueuedWork(int device);
+// The kernel `hold` ends from now on.
+void LetGo();
+// Waits until a thread frees memory.
+void AwaitFree();
+
+// The number of an update rule.
+double RuleNamed(const char* name);
+
+// Runs parts of this program in a process of its own, with more in its environment.
+void RunChild(const std::vector<std::string>& parts, const std::vector<std::string>& settings);
 
 // An environment whose thread sleeps until notes arrive.
 class Thread {
@@ -143,11 +155,19 @@ inline std::vector<float> Read(Thread& thread, uint64_t id, size_t length, size_
 
 void TestCalls();
 void TestDecoding();
+void TestDecodingOfRows();
+void TestDecodingOfWholeRules();
 void TestPrograms(uint64_t seed);
 void TestPrepared();
 void TestEnds();
 void TestFaults();
 void TestBroadcasts(uint64_t seed);
 void TestBroadcastFaults();
+void TestFreesWithoutTheLock();
+void TestPlainMemory();
+void TestFit();
+// In a process of its own: `reason` says why there is no CUDA; which of two devices can be used.
+void TestReason(const std::string& reason);
+void TestMixedDevices();
 
 }  // namespace tensorkv::test

@@ -26,6 +26,14 @@ State* MakeState() {
   }
   state->used.resize(devices);
   state->has_pools = Setting("TENSORKV_STAND_IN_POOLS", 1) != 0;
+  state->version = static_cast<int>(Setting("TENSORKV_STAND_IN_VERSION", 13000));
+  const char* list = std::getenv("TENSORKV_STAND_IN_CAPABILITIES");
+  for (size_t k = 0; k < devices; ++k) {
+    char* end = nullptr;
+    const long given = list == nullptr ? 0 : std::strtol(list, &end, 10);
+    state->capabilities.push_back(given == 0 ? 90 : static_cast<int>(given));
+    if (end != nullptr) list = *end == ',' ? end + 1 : end;
+  }
   state->limit = Setting("TENSORKV_STAND_IN_BYTES", size_t{1} << 30);
   state->seed = Setting("TENSORKV_STAND_IN_SEED", 1);
   state->delay_us = static_cast<unsigned>(Setting("TENSORKV_STAND_IN_DELAY", 200));
@@ -44,7 +52,7 @@ Result Init(unsigned) {
 }
 
 Result DriverGetVersion(int* version) {
-  *version = 13000;
+  *version = State::Get().version;
   return kSuccess;
 }
 
@@ -91,10 +99,12 @@ Result DeviceGetUuid(Uuid* uuid, int device) {
 
 Result DeviceGetAttribute(int* value, int attribute, int device) {
   if (!IsDevice(device)) return 101;
+  const State& state = State::Get();
+  const int capability = state.capabilities[static_cast<size_t>(device)];
   const std::map<int, int> known = {{kProcessorCount, 4},
-                                    {kCapabilityMajor, 9},
-                                    {kCapabilityMinor, 0},
-                                    {kMemoryPoolsSupported, State::Get().has_pools ? 1 : 0}};
+                                    {kCapabilityMajor, capability / 10},
+                                    {kCapabilityMinor, capability % 10},
+                                    {kMemoryPoolsSupported, state.has_pools ? 1 : 0}};
   const auto found = known.find(attribute);
   if (found == known.end()) return kInvalidValue;
   *value = found->second;
@@ -119,12 +129,13 @@ Result DevicePrimaryCtxRetain(CUctx_st** context, int device) {
 }
 
 Result CtxPushCurrent(CUctx_st* context) {
+  STAND_IN_BEGIN("cuCtxPushCurrent");
   contexts.push_back(context);
   return kSuccess;
 }
 
 Result CtxPopCurrent(CUctx_st** context) {
-  if (contexts.empty()) return kInvalidContext;
+  if (contexts.empty()) std::abort();  // It was not pushed.
   *context = contexts.back();
   contexts.pop_back();
   return kSuccess;

@@ -63,6 +63,19 @@ STAND_IN_EXPORT size_t tensorkv_stand_in_broadcasts() { return stand_in::Launche
 // Communicators of NCCL so far.
 STAND_IN_EXPORT size_t tensorkv_stand_in_communicators() { return stand_in::MadeCommunicators(); }
 
+// How much was ever queued on a device.
+STAND_IN_EXPORT size_t tensorkv_stand_in_queued(int device) {
+  CUctx_st& context = *stand_in::State::Get().contexts.at(static_cast<size_t>(device));
+  const std::lock_guard lock(context.mutex);
+  return context.last;
+}
+
+// Opens what the kernel `hold` waits at.
+STAND_IN_EXPORT void tensorkv_stand_in_let_go() { stand_in::HoldGate().Set(true); }
+
+// Waits until memory is being freed.
+STAND_IN_EXPORT void tensorkv_stand_in_await_free() { stand_in::FreeGate().Pass(); }
+
 // NVRTC: an entry for each kernel of the source.
 struct Program {
   std::string source, ptx, log;

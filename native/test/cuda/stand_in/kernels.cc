@@ -37,7 +37,7 @@ bool ParametersOf(const std::string& name, std::vector<size_t>* sizes) {
     *sizes = {8, 4, 4};
   } else if (name == "add") {
     *sizes = {8, 8, 8, 8};
-  } else if (name == "fault") {
+  } else if (name == "fault" || name == "hold") {
     *sizes = {};
   } else if (name.starts_with("tensorkv_")) {
     *sizes = {8, 8};
@@ -48,8 +48,12 @@ bool ParametersOf(const std::string& name, std::vector<size_t>* sizes) {
 }
 
 bool RunKernel(const std::string& name, const unsigned* grid, const unsigned* block,
-               unsigned shared_bytes, const std::vector<std::vector<char>>& arguments) {
+               const std::vector<std::vector<char>>& arguments) {
   if (name == "fault") return false;
+  if (name == "hold") {
+    HoldGate().Pass();
+    return true;
+  }
   if (name == "scale") {
     Scale(arguments);
     return true;
@@ -58,8 +62,8 @@ bool RunKernel(const std::string& name, const unsigned* grid, const unsigned* bl
     Add(arguments);
     return true;
   }
-  return EmulateKernel(name.c_str(), grid[0], block[0], shared_bytes,
-                       ArgumentOf<void*>(arguments[0]), ArgumentOf<uint64_t>(arguments[1]));
+  return EmulateKernel(name.c_str(), grid[0], block[0], ArgumentOf<void*>(arguments[0]),
+                       ArgumentOf<uint64_t>(arguments[1]));
 }
 
 }  // namespace tensorkv::cuda::stand_in

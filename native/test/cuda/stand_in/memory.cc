@@ -49,6 +49,9 @@ Result MemFree(Address address) {
   MayWaitForDevices("cuMemFree");
   if (const Result result = ContextResult(); result != kSuccess) return result;
   if (!IsDeviceMemory(address, 1)) return kInvalidValue;
+  FreeGate().Set(true);
+  // As the real one: nobody who holds a lock may call it.
+  WaitForContext(CurrentContext());
   FreeNow(address);
   return kSuccess;
 }

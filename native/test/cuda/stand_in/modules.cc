@@ -43,9 +43,11 @@ Result FuncGetParamInfo(CUfunc_st* function, size_t index, size_t* offset, size_
   return kSuccess;
 }
 
-Result FuncSetAttribute(CUfunc_st*, int, int value) {
+Result FuncSetAttribute(CUfunc_st* function, int attribute, int value) {
   STAND_IN_BEGIN("cuFuncSetAttribute");
-  return value > 232448 ? kInvalidValue : kSuccess;
+  if (attribute != kMaxDynamicSharedBytes || value > 232448) return kInvalidValue;
+  function->most_shared_bytes = value;
+  return kSuccess;
 }
 
 Result LaunchKernel(CUfunc_st* function, unsigned grid_x, unsigned grid_y, unsigned grid_z,
@@ -54,6 +56,7 @@ Result LaunchKernel(CUfunc_st* function, unsigned grid_x, unsigned grid_y, unsig
   STAND_IN_BEGIN("cuLaunchKernel");
   if (stream->context->lost != 0) return stream->context->lost;
   if (uint64_t{block_x} * block_y * block_z > 1024) return kInvalidValue;
+  if (shared_bytes > static_cast<unsigned>(function->most_shared_bytes)) return kInvalidValue;
   std::vector<size_t> sizes;
   ParametersOf(function->name, &sizes);
   // Parameters are taken when the kernel is launched.
@@ -68,7 +71,7 @@ Result LaunchKernel(CUfunc_st* function, unsigned grid_x, unsigned grid_y, unsig
     const Result fault = Injected("kernel");
     if (fault != 0) {
       context->lost = fault;
-    } else if (!RunKernel(name, grid, block, shared_bytes, arguments)) {
+    } else if (!RunKernel(name, grid, block, arguments)) {
       context->lost = 700;
     }
   });

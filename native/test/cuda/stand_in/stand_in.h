@@ -9,6 +9,8 @@
 //   TENSORKV_STAND_IN_DEVICES   how many, default 2
 //   TENSORKV_STAND_IN_BYTES     of each, default 1 GiB
 //   TENSORKV_STAND_IN_POOLS     0: without memory pools
+//   TENSORKV_STAND_IN_VERSION   of CUDA, default 13000
+//   TENSORKV_STAND_IN_CAPABILITIES  of each device, such as "75,90", default 90 for all
 //   TENSORKV_STAND_IN_SEED      of the delays
 //   TENSORKV_STAND_IN_DELAY     the longest, in microseconds, default 200; 0: none
 //   TENSORKV_STAND_IN_NCCL      the version of its NCCL, default 22703; TENSORKV_NCCL names the
@@ -23,6 +25,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -52,6 +55,12 @@ struct ncclComm;
 struct CUctx_st {
   int device;
   std::atomic<int> lost = 0;  // the error that sticks
+
+  // Numbers of the work that has not ended.
+  std::mutex mutex;
+  std::condition_variable ended;
+  std::set<uint64_t> open;
+  uint64_t last = 0;
 };
 
 struct CUevent_st {
@@ -69,7 +78,9 @@ struct CUmod_st {
 };
 
 struct CUfunc_st {
-  std::string name;
+  explicit CUfunc_st(std::string given) : name(std::move(given)) {}
+  const std::string name;
+  std::atomic<int> most_shared_bytes = 48 << 10;
 };
 
 struct CUmemPoolHandle_st {
@@ -91,6 +102,8 @@ struct State {
   std::vector<std::unique_ptr<CUctx_st>> contexts;
   std::vector<std::unique_ptr<CUmemPoolHandle_st>> pools;
   bool has_pools = true;
+  int version = 0;
+  std::vector<int> capabilities;  // one a device
   size_t limit = 0;
   uint64_t seed = 0;
   unsigned delay_us = 0;
@@ -129,12 +142,29 @@ void FreeNow(Address address);
 // Queues work behind all of the stream. `always`: on a lost device too, where other work is
 // skipped.
 void Enqueue(CUstream_st* stream, std::function<void()> work, bool always = false);
+// Waits for all that is queued so far.
+void WaitForContext(CUctx_st* context);
+
+// What tests wait for, or have a kernel wait for.
+class Gate {
+ public:
+  void Set(bool is_open);
+  void Pass();
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable opened_;
+  bool is_open_ = false;
+};
+// The kernel `hold` passes the first; who frees memory opens the second.
+Gate& HoldGate();
+Gate& FreeGate();
 
 // The sizes of the parameters of a kernel, ours or of the tests; false where there is none.
 bool ParametersOf(const std::string& name, std::vector<size_t>* sizes);
 // Runs it. False: it faults.
 bool RunKernel(const std::string& name, const unsigned* grid, const unsigned* block,
-               unsigned shared_bytes, const std::vector<std::vector<char>>& arguments);
+               const std::vector<std::vector<char>>& arguments);
 
 // A call of `function` may wait for all that devices do: nobody may be launching a broadcast.
 void MayWaitForDevices(const char* function);

@@ -11,6 +11,7 @@ namespace {
 struct Task {
   std::function<void()> work;
   bool always;
+  uint64_t number;  // in its context
 };
 
 // What a stream has still to do. Its thread ends when the stream is destroyed and all is done.
@@ -43,6 +44,9 @@ void RunQueue(std::shared_ptr<Queue> queue, CUctx_st* context, uint64_t seed) {
     }
     Delay(&random);
     if (context->lost == 0 || task.always) task.work();
+    const std::lock_guard lock(context->mutex);
+    context->open.erase(task.number);
+    context->ended.notify_all();
   }
 }
 
@@ -150,11 +154,47 @@ void Mark::Wait() {
 
 void Enqueue(CUstream_st* stream, std::function<void()> work, bool always) {
   Queue& queue = *QueueOf(stream);
+  CUctx_st& context = *stream->context;
+  uint64_t number = 0;
+  {
+    const std::lock_guard lock(context.mutex);
+    number = ++context.last;
+    context.open.insert(number);
+  }
   {
     const std::lock_guard lock(queue.mutex);
-    queue.tasks.push_back({std::move(work), always});
+    queue.tasks.push_back({std::move(work), always, number});
   }
   queue.filled.notify_all();
+}
+
+void WaitForContext(CUctx_st* context) {
+  std::unique_lock lock(context->mutex);
+  const uint64_t last = context->last;
+  context->ended.wait(lock, [=] { return context->open.empty() || *context->open.begin() > last; });
+}
+
+void Gate::Set(bool is_open) {
+  {
+    const std::lock_guard lock(mutex_);
+    is_open_ = is_open;
+  }
+  opened_.notify_all();
+}
+
+void Gate::Pass() {
+  std::unique_lock lock(mutex_);
+  opened_.wait(lock, [this] { return is_open_; });
+}
+
+Gate& HoldGate() {
+  static auto* const gate = new Gate();
+  return *gate;
+}
+
+Gate& FreeGate() {
+  static auto* const gate = new Gate();
+  return *gate;
 }
 
 void AddStreams(Driver* driver) {
