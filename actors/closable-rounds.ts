@@ -45,6 +45,7 @@ export function factorOf(
   rule: Rule,
   rounds: readonly ReadyRound[],
 ): { readonly factor?: number | undefined; readonly failure?: Failure } {
+  if (rounds.length === 0) return {}; // Each has its own failure; the scale of losses learns nothing.
   try {
     return { factor: updates.callFactor(rule, rounds) };
   } catch (error) {

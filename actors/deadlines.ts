@@ -78,6 +78,6 @@ export class Deadlines {
 function timeoutOf({ request, rank }: EntryTicket, { ranks, entry }: Missing): KVStoreError {
   const where = entry === undefined ? '' : ` on ${showKey(entry.key)}`;
   const who = ranks.length === 0 ? '' : `, still missing: rank ${ranks.join(', rank ')}`;
-  const message = `${request.type} of rank ${rank}${where} expected to end before its deadline${who}`;
+  const message = `${request.type} of rank ${rank}${where} expected to end in time, which option timeoutMs gives${who}`;
   return new KVStoreError('timeout', message, { key: entry?.key, rank: ranks[0] });
 }

@@ -49,6 +49,8 @@ export class EngineLease {
   readonly #touched = new Set<Entry>();
   /** What the engine goes by for the updates of a key. */
   readonly #hyperOf = new Map<Entry, KeyHyper>();
+  /** Keys on CUDA devices that the engine has been told to leave alone. */
+  readonly #leftAlone = new WeakSet<Entry>();
   #rule: Rule | undefined;
   #isLeased = false;
 
@@ -143,6 +145,12 @@ export class EngineLease {
   #publish(entry: Entry): void {
     const { order: key, like, version, stored, spare } = entry;
     const { pins } = this.#context;
+    const access = this.#accessOf(entry);
+    if (entry.cudaDevice !== undefined) {
+      const isAlone = access.kind === 'none';
+      if (isAlone && this.#leftAlone.has(entry)) return;
+      this.#leftAlone[isAlone ? 'add' : 'delete'](entry);
+    }
     const numbered = (data: Elements): StoredBuffer => ({ data, number: pins.numberOf(data) });
     this.#engine.setPlan({
       key,
@@ -150,18 +158,16 @@ export class EngineLease {
       version,
       stored: numbered(stored),
       other: spare && numbered(spare),
-      access: this.#accessOf(entry),
+      access,
     });
     const { consistency, closing } = this.#context;
     if (consistency === 'ssp') this.#engine.setClocks(key, closing.clocksOf(entry));
   }
 
   #accessOf(entry: Entry): Access {
-    const { updates, pins } = this.#context;
+    const { updates } = this.#context;
     this.#hyperOf.delete(entry);
-    // Views of a key on a CUDA device are the coordinator's.
-    const isShown = entry.cudaDevice !== undefined && pins.isPinned(entry.stored);
-    if (entry.rows !== undefined || isShown) return { kind: 'none' };
+    if (entry.rows !== undefined || this.#isForeign(entry)) return { kind: 'none' };
     const { rule } = updates;
     if (rule.kind !== 'optimizer') {
       return { kind: entry.setting === rule.setting ? 'assign' : 'read' };
@@ -169,6 +175,8 @@ export class EngineLease {
     const targets = updates.targets(entry);
     if (targets === undefined) return { kind: 'read' };
     const hyper = this.#hyper.of(entry);
+    // Their launches depend on their numbers: nothing of them could be kept.
+    if (entry.cudaDevice !== undefined && hyper.step.kernel.whole) return { kind: 'none' };
     this.#hyperOf.set(entry, hyper);
     return {
       kind: 'step',
@@ -178,6 +186,12 @@ export class EngineLease {
       count: entry.count,
       ...targets,
     };
+  }
+
+  /** Whether a key on a CUDA device is the coordinator's: only lists in rounds of all are the engine's. */
+  #isForeign({ cudaDevice, stored }: Entry): boolean {
+    const { consistency, pins } = this.#context;
+    return cudaDevice !== undefined && (consistency !== 'sync' || pins.isPinned(stored));
   }
 
   #leftOver(order: OpenOrder): LeftOver {

@@ -59,7 +59,8 @@ export class KeyTable {
     const seen = new Set<Key>();
     let bytes = 0;
     for (const { key, tensors } of values) {
-      if (this.#entries.has(key) || seen.has(key)) throw duplicate(key);
+      if (seen.has(key)) throw twice(key);
+      if (this.#entries.has(key)) throw duplicate(key);
       seen.add(key);
       assertThere(key, tensors[0]!);
       const held = heldOf(tensors[0]!);
@@ -97,7 +98,8 @@ export class KeyTable {
   assertNotInitialised(keys: readonly Key[], rank: Rank): void {
     const seen = new Set<Key>();
     for (const key of keys) {
-      if (seen.has(key) || this.#entries.get(key)?.initialised.has(rank)) throw duplicate(key);
+      if (seen.has(key)) throw twice(key);
+      if (this.#entries.get(key)?.initialised.has(rank)) throw duplicate(key);
       seen.add(key);
     }
   }
@@ -335,6 +337,14 @@ function duplicate(key: Key): KVStoreError {
   return new KVStoreError(
     'duplicate_key',
     `${showKey(key)} expected to be new, but the store has it: init a key once`,
+    { key },
+  );
+}
+
+function twice(key: Key): KVStoreError {
+  return new KVStoreError(
+    'duplicate_key',
+    `${showKey(key)} expected to stand once in a list of new keys, but it stands twice`,
     { key },
   );
 }

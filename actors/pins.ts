@@ -90,7 +90,7 @@ export class Pins {
     const taken: Pin[] = [];
     for (const [buffer, { entry, data, counts }] of this.#pinned) {
       if (data !== entry.stored && data !== entry.spare) continue;
-      if (entry.cudaDevice !== undefined) continue; // The engine knows nothing of them.
+      if (entry.cudaDevice !== undefined) continue; // The engine leaves such keys alone.
       for (const [rank, count] of counts) taken.push({ entry, buffer, rank, count });
       this.#pinned.delete(buffer);
       this.#hasFreed = true; // By the time they come back.

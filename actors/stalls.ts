@@ -76,7 +76,10 @@ export class Stalls {
     if (idleMs < this.#idleMs / 2 && !this.#told.has(rank)) return -Infinity;
     if (laterMs !== undefined) return laterMs;
     if (idleMs < this.#idleMs) return sinceMs + this.#idleMs;
-    if (!this.#told.has(rank)) stalled(rank, `did nothing for ${Math.round(idleMs)} ms`);
+    if (!this.#told.has(rank)) {
+      const idle = Math.round(idleMs);
+      stalled(rank, `did nothing for ${idle} ms while others waited; timeoutMs is ${timeoutMs}`);
+    }
     this.#told.add(rank);
     return nowMs + timeoutMs;
   }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { DeviceArray, type Elements } from '../src/core/device-array.js';
-import type { DType } from '../src/core/dtypes.js';
+import { viewOf, type DType, type TensorData } from '../src/core/dtypes.js';
 import type { Consistency } from '../src/core/types.js';
 import { loadAddon, type OpenOrder, type Recalled } from './addon.js';
 import { codeOf } from './dtype-codes.js';
@@ -146,8 +146,16 @@ export interface Pace {
 const consistencyCodes = { sync: 0, async: 1, ssp: 2 } as const;
 const accessCodes = { none: 0, read: 1, assign: 2, step: 3 } as const;
 
-/** The last allocation on CUDA devices that the engine can name; millions before it. */
+/** The last allocation on CUDA devices that the engine can name: keys with later ones are the coordinator's. */
 const mostId = 2 ** 23 - 1;
+
+function canBeNamed(elements: Elements | undefined): boolean {
+  return !(elements instanceof DeviceArray) || elements.id <= mostId;
+}
+
+function emptyOf(dtype: DType): TensorData {
+  return viewOf(dtype, new SharedArrayBuffer(0), 0, 0);
+}
 
 const { addon } = loadAddon();
 
@@ -176,6 +184,11 @@ export function createEngine(
   return {
     number: native.number(held),
     setPlan({ key, dtype, version, stored, other, access }) {
+      const all = access.kind === 'step' ? [access.master, access.average, ...access.slots] : [];
+      if (![stored.data, other?.data, ...all].every(canBeNamed)) {
+        const nothing = [emptyOf(dtype), stored.number, undefined, -1, accessCodes.none] as const;
+        return native.setPlan(held, key, version, ...nothing, codeOf(dtype));
+      }
       const buffers = [stored.data, stored.number, other?.data, other?.number ?? -1] as const;
       const common = [key, version, ...buffers, accessCodes[access.kind], codeOf(dtype)] as const;
       if (access.kind !== 'step') return native.setPlan(held, ...common);
@@ -212,7 +225,7 @@ export function attachDevice(
   if (held === undefined) return undefined;
   return {
     bind(number, elements, dtype) {
-      if (elements instanceof DeviceArray && elements.id > mostId) return; // Unknown, then.
+      if (!canBeNamed(elements)) return; // Unknown, then.
       native.bind(held, number, elements, codeOf(dtype));
     },
     unbind: (numbers) => native.unbind(held, numbers),

@@ -1,8 +1,10 @@
-// Of mutant-list.mjs those in the runtime of CUDA devices, which native/test/cuda/runtime has to catch.
+// Of mutant-list.mjs those in the runtime of CUDA devices, which native/test/cuda/runtime has to catch: the
+// `parts` of it that are named, or all.
 const faults = [
   {
     name: 'hyper-parameters that stay the same',
     file: 'runtime_prepared.cc',
+    parts: ['prepared'],
     changes: [['      changed.push_back({at, row.size_bytes()});\n', '']],
   },
   {
@@ -28,6 +30,7 @@ const faults = [
   {
     name: 'a broadcast that does not wait',
     file: 'runtime_nccl.cc',
+    parts: ['broadcasts'],
     changes: [
       ['    WaitToUse(*devices[rank]->broadcasts, *pieces[rank]->allocation, rank != root);\n', ''],
     ],
@@ -35,11 +38,13 @@ const faults = [
   {
     name: 'a broadcast that nobody waits for',
     file: 'runtime_nccl.cc',
+    parts: ['broadcasts'],
     changes: [['    MarkUse(pieces[rank]->allocation.get(), ends[rank], rank != root);\n', '']],
   },
   {
     name: 'a source that is written over while it is sent',
     file: 'runtime_nccl.cc',
+    parts: ['broadcasts'],
     changes: [
       [
         '    if (ends[rank].stream == nullptr) continue;',
@@ -50,21 +55,25 @@ const faults = [
   {
     name: 'a stream that goes on beside a broadcast',
     file: 'runtime_nccl.cc',
+    parts: ['broadcasts'],
     changes: [['    WaitFor(*stream, ends[static_cast<size_t>(rank)]);\n', '']],
   },
   {
     name: 'pinned memory made while a broadcast is launched',
     file: 'runtime_nccl.cc',
+    parts: ['broadcasts'],
     changes: [['  const auto quiet = TheProcess().pinned.Quiet();\n', '']],
   },
   {
     name: 'devices that wait for one that is lost',
     file: 'runtime_nccl.cc',
+    parts: ['faults'],
     changes: [['for (ncclComm* const rank : stuck) nccl_.CommAbort(rank);', '']],
   },
   {
     name: 'half an array that somebody may read',
     file: 'runtime_nccl.cc',
+    parts: ['faults'],
     changes: [
       [
         '  for (Device* const device : late) {\n    Lose(',

@@ -33,14 +33,15 @@ function causeOf({ status, output }) {
   return status === null ? 'it never ended' : 'it crashed';
 }
 
-function runProgram(program, by) {
-  return start([program, ...programs[by].args], { env, timeoutMs: mostLimitMs });
+/** `parts`: of the program, those that have to catch the fault. */
+function runProgram(program, { by, parts = [] }) {
+  return start([program, ...programs[by].args, ...parts], { env, timeoutMs: mostLimitMs });
 }
 
 /** A program without a fault has to pass. */
 async function checkFaultless(by) {
   const { target } = programs[by];
-  const { passed, output } = await runProgram(join(folder, 'build', target), by);
+  const { passed, output } = await runProgram(join(folder, 'build', target), { by });
   tally.note(passed, `${target} without a fault`, '', output);
 }
 
@@ -51,7 +52,7 @@ async function check(mutant) {
     return;
   }
   const { target } = programs[mutant.by];
-  const result = await runProgram(program, mutant.by);
+  const result = await runProgram(program, mutant);
   const what = result.passed
     ? `NOT caught by ${target}`
     : `caught by ${target}, ${causeOf(result)}`;

@@ -3,9 +3,8 @@
 //   node scripts/sanitize.mjs                          all of it
 //   node scripts/sanitize.mjs kernels cuda engine addon runtime tidy   some of it
 //   node scripts/sanitize.mjs engine --operations=N    more, or fewer, under the thread sanitizer
-//   node scripts/sanitize.mjs tidy --quick             without Clang's analyzer, a third less time
 //
-// kernels: the C++ tests of native/test, under thread and under address.
+// kernels: the C++ tests of native/test, under address; those of threads under thread.
 // cuda: the C++ tests of native/test/cuda, kernels in an emulator, under address.
 // engine: native/stress, devices on threads with deaths and recalls, under thread.
 // addon: the addon inside Node, a store under load, under thread and under address, leaks included; and
@@ -24,6 +23,8 @@ import { Tally } from './tally.mjs';
 
 const tally = new Tally();
 const limitMs = 10 * 60_000;
+/** Of the engine's decisions, as many as native/test/main.cc has. */
+const schedules = 20_000;
 /** A group is some devices that train, with settings, views and deaths, and a store that closes. */
 const groups = 6;
 
@@ -40,10 +41,21 @@ async function both(what, target, commandOf) {
   );
 }
 
-function kernels() {
-  return both('kernels', 'tensorkv_tests', (name, folder) => {
-    return { command: [join(folder, 'build', 'tensorkv_tests')], env: options(name) };
-  });
+/** What kernels compute does not depend on threads: under thread that is left out. */
+async function kernels() {
+  const programs = {
+    thread: ['tensorkv_engine_tests', String(schedules)],
+    address: ['tensorkv_tests'],
+  };
+  const each = Object.entries(programs);
+  const folders = each.map(([name, [target]]) => build(name, [target]));
+  await Promise.all(
+    each.map(async ([name, [target, ...args]], i) => {
+      const command = [join(folders[i], 'build', target), ...args];
+      const { passed, output } = await start(command, { env: options(name), timeoutMs: limitMs });
+      tally.note(passed, `kernels under ${name}`, output.trim().split('\n').at(-1), output);
+    }),
+  );
 }
 
 function cuda() {
@@ -108,7 +120,7 @@ async function runtime() {
 /** What takes headers of CUDA, or is made of the kernels. */
 const needsToolkit = /(driver_check|nccl_check|fatbin)\.cc$/;
 
-async function tidy({ quick }) {
+async function tidy() {
   ensure({ 'clang-tidy-19': ['clang-tidy-19'] });
   const folder = join(root, 'native', 'src');
   const files = readdirSync(folder, { recursive: true })
@@ -126,8 +138,7 @@ async function tidy({ quick }) {
     '-DTENSORKV_CUDA',
   ];
   const flags = ['-std=c++20', `-I${folder}`, ...headers, ...defines];
-  const analysis = quick ? ['--checks=-clang-analyzer-*'] : [];
-  const command = (share) => ['clang-tidy-19', '--quiet', ...analysis, ...share, '--', ...flags];
+  const command = (share) => ['clang-tidy-19', '--quiet', ...share, '--', ...flags];
   const { passed, output } = await runShared(command, files);
   tally.note(passed, 'clang-tidy', `${files.length} files`, output);
 }
@@ -144,7 +155,6 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     operations: { type: 'string', default: '10000000' },
-    quick: { type: 'boolean', default: false },
   },
 });
 async function runPart(part) {
@@ -155,8 +165,12 @@ async function runPart(part) {
   }
 }
 const wanted = positionals.length > 0 ? positionals : Object.keys(parts);
-// clang-tidy has something to do while others leave a core idle.
-const beside = wanted.filter((part) => part === 'tidy').map(runPart);
-for (const part of wanted) if (part !== 'tidy') await runPart(part);
-await Promise.all(beside);
+// What a part has to compile is compiled while the part before it runs.
+let before = Promise.resolve();
+for (const part of wanted) {
+  const running = runPart(part);
+  await before;
+  before = running;
+}
+await before;
 tally.end();

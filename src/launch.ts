@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { DeviceGroup, type DeviceEvent } from '../actors/device-group.js';
 import type { Restarts } from '../actors/restart-limit.js';
 import { describe, KVStoreError, show } from './core/errors.js';
@@ -81,6 +82,9 @@ export async function launch<Result = unknown>(
       `launch expected the file: URL of a module, such as new URL('./worker.js', import.meta.url), ` +
         `got ${show(url)}`,
     );
+  }
+  if (!existsSync(new URL(module))) {
+    throw new KVStoreError('bad_argument', `launch expected a module that exists, got ${module}`);
   }
   const type = storeType(options.type ?? 'dist_sync');
   if (!type.distributed) {

@@ -15,7 +15,7 @@ export interface WorkerContext<Args = unknown> {
   readonly kv: KVStore;
   /** This worker among `numWorkers`, from 0. */
   readonly rank: number;
-  /** As it was when this worker started; `kv.numWorkers` is as it is now. */
+  /** As it was when this worker started; `kv.numWorkers` grows when workers are added, and never falls. */
   readonly numWorkers: number;
   /**
    * How often this worker has died and been started anew, see `onDeath: 'restart'`. From 1 on it goes on
@@ -109,6 +109,7 @@ async function importProgram(url: string): Promise<WorkerProgram[typeof programM
   if (run) return run;
   throw new KVStoreError(
     'bad_argument',
-    `${url} expected a default export made by defineWorker, got ${show(module.default)}`,
+    `${url} expected a default export made by defineWorker, such as export default ` +
+      `defineWorker(async ({ kv }) => ...), got ${show(module.default)}`,
   );
 }

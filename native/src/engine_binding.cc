@@ -353,11 +353,12 @@ void Bind(const Napi::CallbackInfo& info) {
   if (attached.is_detached()) return;
   std::vector<engine::Binding>& bindings = attached.device().bindings;
   if (number >= bindings.size()) bindings.resize(number * 2 + 16);
+  const bool was_bound = bindings[number].data != nullptr;  // Else nobody knows words of it.
   bindings[number] = {.data = static_cast<char*>(elements.data),
                       .length = elements.length,
                       .dtype = dtype,
                       .device = elements.device};
-  ++attached.device().binding_changes;
+  if (was_bound) ++attached.device().binding_changes;
 }
 
 // unbind(device, numbers): also such that were never bound here, of row-sparse tensors

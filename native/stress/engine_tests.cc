@@ -1,14 +1,23 @@
-// The engine's own tests without those of the kernels: what scripts/mutants.mjs runs.
+// What several threads may do at once, without the tests of what the kernels compute:
+//
+//   tensorkv_engine_tests             as scripts/mutants.mjs runs it
+//   tensorkv_engine_tests SCHEDULES   more of the engine's decisions
+#include <cstdint>
+#include <cstdlib>
+
 #include "../test/suites.h"
 #include "../test/watchdog.h"
 #include "kernels.h"
 
-int main() {
-  tensorkv::test::Watchdog::Begin();
-  tensorkv::test::TestInbox();
-  tensorkv::test::TestRounds(2'000);
-  tensorkv::test::TestDevices(*tensorkv::KernelsFor(tensorkv::Cpu::kBaseline));
-  tensorkv::test::TestEngine(*tensorkv::KernelsFor(tensorkv::Cpu::kBaseline));
-  tensorkv::test::TestRemote(*tensorkv::KernelsFor(tensorkv::Cpu::kBaseline));
+int main(int count, char** arguments) {
+  using namespace tensorkv::test;
+  const tensorkv::KernelTable& kernels = *tensorkv::KernelsFor(tensorkv::Cpu::kBaseline);
+  Watchdog::Begin();
+  TestInbox();
+  TestRounds(count > 1 ? static_cast<uint32_t>(std::strtoul(arguments[1], nullptr, 10)) : 2'000);
+  TestDevices(kernels);
+  TestEngine(kernels);
+  TestRemote(kernels);
+  TestThreads(kernels);
   return 0;
 }

@@ -135,6 +135,13 @@ class Store {
   bool Send(Rank rank, double id) { return Submit(rank, id, WordsOf(keys_)); }
   // The same of the keys and the one on the CPU; and of that alone.
   bool SendMixed(Rank rank, double id) { return Submit(rank, id, WordsOf(keys_ + 1)); }
+  bool Push(Rank rank, KeyId key) {
+    const auto number = static_cast<int32_t>(2 * key);
+    std::vector<int32_t> words = {static_cast<int32_t>(key), 1, number, 0};
+    // Longer than what is never remembered.
+    for (int k = 0; k < 4; ++k) words.insert(words.end(), {words[0], 1, number, 0});
+    return Submit(rank, 99, words);
+  }
   bool SendLocal(Rank rank, double id) {
     const auto key = static_cast<int32_t>(keys_), number = 2 * key;
     return Submit(rank, id, {key, 1, number, 1, number});
@@ -292,6 +299,16 @@ void KeepsOrder(const KernelTable& kernels) {
   for (int k = 0; k < 3; ++k) CHECK(!store.Send(0, 8));
 }
 
+// Requests of other kinds do not make it forget a list.
+void RemembersLists(const KernelTable& kernels) {
+  Store store(kernels, 3);
+  store.MakeKnown();
+  for (const double id : {3, 4}) {
+    for (KeyId key = 0; key < 3; ++key) CHECK(!store.Push(0, key) && !store.Push(0, key));
+    CHECK(store.SendAll(id) && store.HasEnded(id));
+  }
+}
+
 // Each key comes with the hyper-parameters of its next update.
 void PassesHyper(const KernelTable& kernels) {
   Store store(kernels, 2);
@@ -333,6 +350,7 @@ void TestRemote(const KernelTable& kernels) {
   for (const KeyId keys : {1, 2, 5}) DoesKnownLists(kernels, keys);
   LeavesWhatIsRefused(kernels);
   KeepsOrder(kernels);
+  RemembersLists(kernels);
   PassesHyper(kernels);
 }
 

@@ -55,7 +55,8 @@ export class TensorView extends Tensor {
    * `bad_argument` once it is released.
    */
   elements(): Tensor {
-    if (this.isReleased) throw this.#error('expected a view that is held, but it was released');
+    if (this.isReleased)
+      throw this.#error('expected a view that is held, but release() or close() has ended it');
     return this.#elements;
   }
 

@@ -234,7 +234,8 @@ export class Tensor<Data extends TensorData = NumberData> implements TensorHandl
 
   #matching(other: unknown, method: string): AnyTensor {
     if (!(other instanceof Tensor)) {
-      throw new KVStoreError('bad_argument', `${method} expected a tensor, got ${show(other)}`);
+      const wanted = method === 'copyFrom' ? 'a tensor' : 'a tensor or a number';
+      throw new KVStoreError('bad_argument', `${method} expected ${wanted}, got ${show(other)}`);
     }
     if (!sameShape(this.shape, other.shape)) {
       throw new KVStoreError(

@@ -11,6 +11,9 @@ if (command === 'stress') {
   });
 } else {
   const isHelp = command === '--help' || command === 'help';
+  if (!isHelp && command !== undefined) {
+    process.stderr.write(`expected the command stress, got ${command}\n`);
+  }
   process[isHelp ? 'stdout' : 'stderr'].write(usage);
   process.exitCode = isHelp ? 0 : 2;
 }

@@ -32,14 +32,14 @@ Puts stores under concurrent calls, records all of them and checks what came bac
 combination.
 
   --type LIST         ${Object.keys(stressTypes).join(', ')}; all by default
-  --devices LIST      threads that use the store, 2 by default
+  --devices LIST      threads that use the store, 2 by default; local and device have one, with so many values
   --keys LIST         8 by default
   --bytes LIST        of each value, 64 by default; 4k and 1m are 4096 and 1048576
   --ops N             operations of each device, 20000 by default
   --rule LIST         sum (default), assign, log: what the store does with pushes
   --faults LIST       kill, throw, stall: what befalls devices; nothing by default
   --on-death WHAT     continue (default) or abort
-  --seed N            random by default; the same seed makes the same calls
+  --seed N            random by default; the same seed plans the same calls, but threads mix anew
   --minutes N         goes on with further seeds for so long
   --release-ms N      the longest that survivors of a death may wait, 2000 by default
   --report FILE       writes a page of what was found

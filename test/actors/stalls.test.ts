@@ -29,7 +29,7 @@ test('one that has done nothing for as long as calls may wait has stalled, and w
   const { pulses, told, stalls, waiting } = watch();
   pulses.set(0, 4990).set(1, 3950);
   t.is(stalls.verdictMs([waiting(5000, 1), waiting(5000, 1)], 5000), 6000);
-  t.deepEqual(told, ['1 did nothing for 1050 ms']); // Once.
+  t.deepEqual(told, ['1 did nothing for 1050 ms while others waited; timeoutMs is 1000']); // Once.
   // So have requests that give up before that.
   t.is(stalls.verdictMs([waiting(5500)], 5500), 6000);
   t.is(stalls.verdictMs([waiting(6000)], 6000), undefined);
@@ -49,7 +49,7 @@ test('where it is not sure yet, all wait until it is', (t) => {
   pulses.set(1, 5100); // It was computing.
   t.is(stalls.verdictMs([waiting(5300, 1)], 5300), undefined);
   t.is(stalls.verdictMs([waiting(6150, 1)], 6150), 7150);
-  t.deepEqual(told, ['1 did nothing for 1050 ms']);
+  t.deepEqual(told, ['1 did nothing for 1050 ms while others waited; timeoutMs is 1000']);
 });
 
 test('one that others have not waited for long is not judged before they have', (t) => {
@@ -60,7 +60,7 @@ test('one that others have not waited for long is not judged before they have', 
   t.is(stalls.verdictMs(open, 5000), 5800);
   t.deepEqual(told, []);
   t.is(stalls.verdictMs(open, 5800), 6800);
-  t.deepEqual(told, ['2 did nothing for 4800 ms']);
+  t.deepEqual(told, ['2 did nothing for 4800 ms while others waited; timeoutMs is 1000']);
 });
 
 test('after a sleep of the whole process all starts anew', (t) => {
@@ -70,7 +70,7 @@ test('after a sleep of the whole process all starts anew', (t) => {
   t.is(stalls.verdictMs([waiting(5000, 1)], 900_000), 901_000);
   t.deepEqual(told, []);
   t.is(stalls.verdictMs([waiting(901_000, 1)], 901_000), 902_000); // Still nothing.
-  t.deepEqual(told, ['1 did nothing for 1000 ms']);
+  t.deepEqual(told, ['1 did nothing for 1000 ms while others waited; timeoutMs is 1000']);
 });
 
 test('a device whose pulse nobody hears has not stalled; its next incarnation may stall again', (t) => {
@@ -80,5 +80,8 @@ test('a device whose pulse nobody hears has not stalled; its next incarnation ma
   stalls.verdictMs([waiting(5000, 1)], 5000);
   stalls.returned(1);
   stalls.verdictMs([waiting(6000, 1)], 6000);
-  t.deepEqual(told, ['1 did nothing for 2000 ms', '1 did nothing for 3000 ms']);
+  t.deepEqual(told, [
+    '1 did nothing for 2000 ms while others waited; timeoutMs is 1000',
+    '1 did nothing for 3000 ms while others waited; timeoutMs is 1000',
+  ]);
 });

@@ -120,7 +120,9 @@ for (const [what, optimizer, options] of rules) {
       const count = await taken(async () => {
         actual = await run(first);
       });
-      t.true(count > 8, `the engine has taken ${count} requests`);
+      // Rules that see the whole tensor are the coordinator's.
+      const isWhole = optimizer === 'lamb' || optimizer === 'adafactor';
+      t.true(isWhole ? count === 0 : count > 8, `the engine has taken ${count} requests`);
       for (const [i, each] of expected.entries()) sameBits(t, actual[i]!, each, `tensor ${i}`);
     });
   }
@@ -187,7 +189,7 @@ for (const n of [0, 1, 2, 3]) {
       const kv = await createKVStore('device');
       const keys = [0, 1, 2, 3];
       await kv.init(keys, keys.map(() => zeros([100], { device })));
-      await kv.setOptimizer('lamb', { lr: 1 });
+      await kv.setOptimizer('adam', { lr: 1 });
       const values = keys.map(() => ones([100], { device }));
       const outs = keys.map(() => zeros([100], { device }));
       let done = 0;

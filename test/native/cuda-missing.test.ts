@@ -24,7 +24,10 @@ async function reasonWith(driver: string): Promise<string> {
 (addon === undefined ? test.skip : test)('without a driver the addon says so', async (t) => {
   const said = (await reasonWith('/nowhere/libcuda.so')).trimEnd().split('\n');
   t.is(said.length, 4);
-  t.regex(said[0]!, /^\/nowhere\/libcuda\.so: cannot open shared object file|^this build has no /);
+  t.regex(
+    said[0]!,
+    /^no driver of NVIDIA was found: \/nowhere\/libcuda\.so: cannot open shared object file|^this build has no /,
+  );
   t.deepEqual(said.slice(1), ['cuda_unavailable', 'cuda_unavailable', 'cuda_unavailable']);
 });
 

@@ -1,6 +1,7 @@
 import test from 'ava';
 import { attachDevice, createEngine, type EngineStatus } from '../../native/engine.js';
 import { kernels } from '../../native/kernels.js';
+import { DeviceArray } from '../../src/core/device-array.js';
 import { runNode } from './child.js';
 
 const nativeTest = kernels.name === 'native' ? test : test.skip;
@@ -49,6 +50,32 @@ nativeTest('the memory of a device that is gone is not read any more, whoever co
   engine.close();
   t.is(counts.ended[0], 1);
 });
+
+nativeTest(
+  'a key or a tensor on a device that the engine cannot name is the coordinator’s',
+  (t) => {
+    const on = (id: number): DeviceArray =>
+      new DeviceArray({ device: 0, id, byteOffset: 0, length: 4, dtype: 'float32' });
+    const engine = createEngine(1, pace, status())!;
+    const stored = { data: on(2 ** 23), number: 1 };
+    const common = { key: 0, dtype: 'float32', version: 0, other: undefined } as const;
+    engine.setPlan({ ...common, stored, access: { kind: 'assign' } });
+    engine.lease([0], []);
+    const device = attachDevice(engine.number, 0, () => undefined)!;
+    device.bind(1, on(2 ** 24), 'float32');
+    device.bind(2, on(7), 'float32');
+    for (const number of [1, 2]) {
+      const order = {
+        heads: Float64Array.of(1, Infinity, 0, 1, 4),
+        words: Int32Array.of(0, 1, 2, 0),
+      };
+      order.words[2] = number;
+      t.is(device.submit(order, 1, Infinity, false), 0);
+    }
+    device.detach();
+    engine.close();
+  },
+);
 
 nativeTest('what is thrown when a device hears is an uncaught exception', async (t) => {
   const library = new URL('../../native/engine.js', import.meta.url).href;

@@ -32,7 +32,7 @@ const code = `
 const reasons: readonly (readonly [Record<string, string>, RegExp])[] = [
   [
     { TENSORKV_CUDA_DRIVER: '/nowhere/libcuda.so' },
-    /^\/nowhere\/libcuda\.so: |^this build has no |^TENSORKV_NATIVE=off /,
+    /^no driver of NVIDIA was found: \/nowhere\/libcuda\.so: |^this build has no |^TENSORKV_NATIVE=off /,
   ],
   [{ TENSORKV_NATIVE: 'off' }, /^TENSORKV_NATIVE=off turns the native addon off\.$/],
 ];

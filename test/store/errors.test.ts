@@ -34,7 +34,7 @@ const refused: Record<string, readonly Refused[]> = {
   ],
   'a key that exists': [
     [(kv) => kv.init(1, two()), 'duplicate_key', 1, ['key 1']],
-    [(kv) => kv.init([2, 2], [two(), two()]), 'duplicate_key', 2, ['key 2']],
+    [(kv) => kv.init([2, 2], [two(), two()]), 'duplicate_key', 2, ['key 2', 'twice']],
     [(kv) => kv.broadcast(1, two(), { out: two() }), 'duplicate_key', 1, ['key 1']],
   ],
   'keys of two kinds': [

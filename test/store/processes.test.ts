@@ -19,7 +19,7 @@ const printHeld = `
   const held = process.getActiveResourcesInfo().filter((name) => name !== 'PipeWrap');
   console.log(process.report.getReport().workers.length, held);`;
 const sharing = JSON.stringify(program('sharing').href);
-const nowhere = JSON.stringify(program('nowhere').href);
+const noProgram = JSON.stringify(program('no-program').href);
 const sums = JSON.stringify(program('sums').href);
 
 for (const coordinator of ['thread', 'inline']) {
@@ -97,7 +97,7 @@ test('a group runs to its end although nobody waits for it', async (t) => {
 });
 
 test('a loss that nobody looks at ends the app, one that is looked at does not', async (t) => {
-  const start = `const group = await lib.launch(${nowhere}, { devices: 2 });`;
+  const start = `const group = await lib.launch(${noProgram}, { devices: 2 });`;
   const { code, stderr } = await runChild(start);
   t.is(code, 1);
   t.true(stderr.includes('was lost'), stderr);

@@ -191,17 +191,11 @@ test.serial('stop after the end changes nothing', async (t) => {
   t.deepEqual(await group.done, ['returned']);
 });
 
-test.serial('a module without a program, or none at all, loses every worker', async (t) => {
-  const modules: [string, string][] = [
-    ['no-program', 'defineWorker'],
-    ['nowhere', 'nowhere'],
-  ];
-  for (const [name, words] of modules) {
-    const group = await launchProgram(t, name, { devices: 2 });
-    const error = await group.done.catch((thrown: unknown) => thrown as { message: string });
-    t.true((error as { message: string }).message.includes(words));
-    t.is((await eventsOf(group)).filter(({ type }) => type === 'lost').length, 2);
-  }
+test.serial('a module without a program loses every worker', async (t) => {
+  const group = await launchProgram(t, 'no-program', { devices: 2 });
+  const error = await group.done.catch((thrown: unknown) => thrown as { message: string });
+  t.true((error as { message: string }).message.includes('defineWorker'));
+  t.is((await eventsOf(group)).filter(({ type }) => type === 'lost').length, 2);
 });
 
 test.serial('a coordinator that hangs in loading a module is noticed and ended', async (t) => {

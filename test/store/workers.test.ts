@@ -117,6 +117,7 @@ test.serial('launch refuses bad arguments before it starts anything', async (t) 
     [url, { devices: 2, memoryLimit: NaN }, 'bad_argument', ['memoryLimit', 'NaN']],
     ['worker.js', { devices: 2 }, 'bad_argument', ['URL', '"worker.js"']],
     [undefined, { devices: 2 }, 'bad_argument', ['URL', 'undefined']],
+    [program('nowhere'), { devices: 2 }, 'bad_argument', ['exists', 'nowhere']],
   ];
   for (const [where, options, code, says] of bad) {
     const refused = launch(where as never, options as never);

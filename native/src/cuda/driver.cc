@@ -76,7 +76,7 @@ std::string OpenDriver(Driver* driver) {
   const char* const named = std::getenv("TENSORKV_CUDA_DRIVER");
   const char* const file = named != nullptr && *named != '\0' ? named : "libcuda.so.1";
   void* const library = dlopen(file, RTLD_NOW | RTLD_LOCAL);
-  if (library == nullptr) return LastError();
+  if (library == nullptr) return "no driver of NVIDIA was found: " + LastError();
   Finder finder;
   finder.find12 = reinterpret_cast<Find12*>(dlsym(library, "cuGetProcAddress_v2"));
   finder.find11 = reinterpret_cast<Find11*>(dlsym(library, "cuGetProcAddress"));

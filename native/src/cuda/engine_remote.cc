@@ -1,5 +1,6 @@
 #include "engine_remote.h"
 
+#include <exception>
 #include <initializer_list>
 #include <utility>
 #include <vector>
@@ -84,13 +85,13 @@ class Rounds : public engine::RemoteRounds {
   }
 
   bool Queue(std::span<const std::span<const double>> hyper) override {
-    rows_.clear();
-    for (size_t k = 0; k < hyper.size(); ++k) {
-      if (steps_[k]) rows_.push_back(hyper[k]);
-    }
     try {
+      rows_.clear();
+      for (size_t k = 0; k < hyper.size(); ++k) {
+        if (steps_[k]) rows_.push_back(hyper[k]);
+      }
       return environment_.Run(*prepared_, rows_);
-    } catch (const Failure&) {
+    } catch (const std::exception&) {
       return false;  // The coordinator meets it as well.
     }
   }
@@ -109,12 +110,12 @@ class CudaRemote : public engine::Remote {
   std::unique_ptr<engine::RemoteRounds> Prepare(
       std::span<const Job> jobs, std::span<const engine::Plan* const> plans,
       std::span<const std::span<const double>> hyper) override {
-    Words words;
-    for (size_t k = 0; k < jobs.size(); ++k) words.AddRound(jobs[k], *plans[k], hyper[k]);
     try {
+      Words words;
+      for (size_t k = 0; k < jobs.size(); ++k) words.AddRound(jobs[k], *plans[k], hyper[k]);
       auto prepared = environment_.Prepare(plans[0]->device, words.words(), words.count());
       return std::make_unique<Rounds>(environment_, std::move(prepared), plans);
-    } catch (const Failure&) {
+    } catch (const std::exception&) {
       return nullptr;
     }
   }

@@ -56,7 +56,7 @@ Block PinnedPool::Take(const Driver& driver, size_t bytes) {
       return {this, found.data, found.capacity};
     }
   }
-  const auto quiet = Quiet();
+  const auto calling = Calling();
   Trim(driver, kMostFree);
   void* data = nullptr;
   Result result = driver.MemHostAlloc(&data, capacity, kHostPortable);

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <mutex>
+#include <shared_mutex>
 #include <utility>
 #include <vector>
 
@@ -40,8 +41,10 @@ class PinnedPool {
   // A block of at least `bytes` bytes, with anything in it. A context has to be current. Throws
   // `memory_limit`.
   Block Take(const Driver& driver, size_t bytes);
-  // While it is held, pinned memory is neither made nor freed: that may wait for all devices.
-  std::unique_lock<std::mutex> Quiet() { return std::unique_lock(calls_); }
+  // While it is held, no memory is made or freed in a way that may wait for devices.
+  std::unique_lock<std::shared_mutex> Quiet() { return std::unique_lock(calls_); }
+  // Who makes such a call holds this.
+  std::shared_lock<std::shared_mutex> Calling() { return std::shared_lock(calls_); }
 
  private:
   friend class Block;
@@ -52,7 +55,7 @@ class PinnedPool {
   void Give(char* data, size_t capacity);
   void Trim(const Driver& driver, size_t most);
 
-  std::mutex calls_;  // of the driver
+  std::shared_mutex calls_;  // of the driver
   std::mutex mutex_;
   std::vector<Free> free_;
   size_t free_bytes_ = 0;

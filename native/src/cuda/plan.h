@@ -33,8 +33,6 @@ struct Plan {
   std::vector<Launch> launches;
   // Of all steps, in the order of the table.
   std::vector<HyperPlace> hypers;
-  // With other hyper-parameters the launches would be others too.
-  bool needs_hyper = false;
 };
 
 // The same result as the operations one after the other. Neighbours that need nothing of each other

@@ -50,7 +50,7 @@ DeviceInfo InfoOfDevice(int device);
 NcclInfo InfoOfNccl();
 
 // What one thread of JavaScript does on devices; native/cuda/addon-cuda.ts says what each call
-// does. Each throws a `Failure`. Used by one thread.
+// does. Each throws a `Failure`. Used by one thread at a time.
 class Environment {
  public:
   // `ring` is called by any thread when a note has arrived, never once `End` has returned.
@@ -82,10 +82,10 @@ class Environment {
   void Synchronize(int device);
 
   void Run(int device, std::span<const double> words, size_t count);
-  // The same operations, to be carried out again and again.
+  // The same operations, to be carried out again and again; rules of single elements alone.
   std::shared_ptr<Prepared> Prepare(int device, std::span<const double> words, size_t count);
-  // `hyper`: of each step among them, in order. False: nothing was done, they have to be prepared
-  // anew.
+  // `hyper`: of each step among them, in order. Waits for no device. False: nothing was done, for
+  // it would wait, or they have to be prepared anew.
   bool Run(Prepared& prepared, std::span<const std::span<const double>> hyper);
 
   IpcHandle Export(uint64_t id);

@@ -39,11 +39,13 @@ std::vector<Leaving> TakeUnused(Device& device) {
   return unused;
 }
 
-// Outside of the lock: each call may wait for all that the device has still to do.
+// Outside of the lock: each call may wait for all that the device has still to do, so none is made
+// while a broadcast is launched.
 void FreeUnused(Device& device) {
   try {
     const Current current(TheDriver(), device);
     for (const Leaving& each : TakeUnused(device)) {
+      const auto calling = Process::Get().pinned.Calling();
       if (each.kind == Kind::kImported) {
         TheDriver().IpcCloseMemHandle(each.address);
       } else {

@@ -50,6 +50,12 @@ char* Lane::Stage(size_t bytes) {
   return data;
 }
 
+bool Lane::WaitsToStage(size_t bytes) {
+  if (bytes <= kChunk / 4 || staged_bytes_ + bytes <= kMostStaged) return false;
+  Reclaim();
+  return staged_bytes_ > 0 && staged_bytes_ + bytes > kMostStaged;
+}
+
 void Lane::Retire(uint64_t number, Block block) {
   staged_bytes_ += block.capacity();
   staged_.push_back({number, std::move(block)});

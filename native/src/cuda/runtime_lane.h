@@ -13,7 +13,7 @@
 
 namespace tensorkv::cuda {
 
-// Only the thread of its environment uses it, with the lock where it queues work.
+// Only who uses its environment uses it, with the lock where it queues work.
 class Lane {
  public:
   // With the lock.
@@ -27,6 +27,8 @@ class Lane {
   // Pinned memory for the next piece of work to copy from; it is used again when that has ended.
   // Without the lock.
   char* Stage(size_t bytes);
+  // Whether that would wait for the device. Without the lock.
+  bool WaitsToStage(size_t bytes);
   // Whether what a plan was given last is enough for this one.
   bool HasPlanMemory(size_t bytes) const { return bytes <= plan_capacity_; }
   // Memory of the device for the launches of a plan, with anything in it. With the lock.

@@ -21,7 +21,8 @@ void QueueLaunches(Device& device, std::span<const Launch> launches, Address mem
                    CUstream_st* stream);
 
 // Operations that are queued again and again: their table stays on the device, and of it only the
-// hyper-parameters change.
+// hyper-parameters change. Steps of rules of single elements; temporaries stay too, so there should
+// be none.
 struct Prepared {
   Prepared(Lane& lane, Decoded decoded);
   Prepared(const Prepared&) = delete;
@@ -32,8 +33,8 @@ struct Prepared {
   struct Part {
     size_t begin, bytes;
   };
-  // Takes hyper-parameters into the table, and notes which parts have changed. False where the plan
-  // would be another one.
+  // Takes hyper-parameters into the table, and notes which parts have changed. False where steps
+  // that had the same have no longer.
   bool Take(std::span<const std::span<const double>> hyper);
 
   Lane& lane;

@@ -1,7 +1,10 @@
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <new>
 #include <utility>
 
+#include "rules.h"
 #include "runtime.h"
 #include "runtime_plans.h"
 
@@ -17,7 +20,10 @@ Prepared::Prepared(Lane& own_lane, Decoded decoded)
     : lane(own_lane), uses(std::move(decoded.uses)), plan(PlanOf(decoded.operations)) {
   for (const Operation& operation : decoded.operations) {
     row_of.push_back(rows);
-    if (operation.code == Code::kStep) ++rows;
+    if (operation.code != Code::kStep) continue;
+    ++rows;
+    // With other hyper-parameters the launches of other rules would be others too.
+    Expect(RuleOf(operation.rule) == Rule::kElements, "Expected a rule of single elements");
   }
 }
 
@@ -25,8 +31,12 @@ Prepared::~Prepared() {
   if (memory == 0) return;
   const std::lock_guard lock(Process::Get().mutex);
   if (!LostReason(lane.device()).empty()) return;
-  const Current current(Process::Get().driver(), lane.device());
-  GiveBack({lane.stream(), lane.stream()->issued}, memory, kind);
+  try {
+    const Current current(Process::Get().driver(), lane.device());
+    GiveBack({lane.stream(), lane.stream()->issued}, memory, kind);
+  } catch (const Failure&) {
+    return;  // It is better kept than given back too early.
+  }
 }
 
 bool Prepared::Take(std::span<const std::span<const double>> hyper) {
@@ -37,12 +47,13 @@ bool Prepared::Take(std::span<const std::span<const double>> hyper) {
     const std::span<const double> row = hyper[row_of[operation]];
     if (at == last_at && row.data() == last_row) continue;
     Expect(row.size() <= kMostHyper, "Expected fewer hyper-parameters");
+    std::array<double, kMostHyper> whole{};
+    std::copy(row.begin(), row.end(), whole.begin());
     std::byte* const there = plan.table.data() + at;
-    const bool is_same = std::memcmp(there, row.data(), row.size_bytes()) == 0;
-    if (!is_same && (at == last_at || plan.needs_hyper)) return false;
-    if (!is_same) {
-      std::memcpy(there, row.data(), row.size_bytes());
-      changed.push_back({at, row.size_bytes()});
+    if (std::memcmp(there, whole.data(), sizeof(whole)) != 0) {
+      if (at == last_at) return false;
+      std::memcpy(there, whole.data(), sizeof(whole));
+      changed.push_back({at, sizeof(whole)});
     }
     last_row = row.data();
     last_at = at;
@@ -67,8 +78,8 @@ bool Environment::Run(Prepared& prepared, std::span<const std::span<const double
   if (prepared.memory == 0 || changed.size() > kMostParts) changed = {{0, plan.table.size()}};
   size_t bytes = 0;
   for (const auto& part : changed) bytes += part.bytes;
+  if (lane.WaitsToStage(bytes)) return false;
   char* staged = bytes > 0 ? lane.Stage(bytes) : nullptr;
-  if (prepared.memory == 0) Tidy(lane.device());
   Issue issue(lane);
   if (!AreWhereTheyWere(prepared.uses)) return false;
   if (prepared.memory == 0) {
@@ -84,7 +95,12 @@ bool Environment::Run(Prepared& prepared, std::span<const std::span<const double
     staged += part.bytes;
   }
   QueueLaunches(lane.device(), plan.launches, prepared.memory, stream);
-  issue.Finish();
+  try {
+    issue.Finish();
+  } catch (const std::bad_alloc&) {
+    Lose(lane.device(), "CUDA device " + std::to_string(lane.device().number) +
+                            " is lost: this process had no memory to note what it does");
+  }
   changed.clear();
   return true;
 }

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "rules.h"
-
 namespace tensorkv::cuda {
 namespace {
 
@@ -85,10 +83,9 @@ Plan TableBuilder::Finish(size_t temporary_bytes, std::span<const Operation> ope
     word += bytes_.size();
     std::memcpy(bytes_.data() + at, &word, sizeof(word));
   }
-  Plan plan = {std::move(bytes_), temporary_bytes, std::move(launches_), {}, false};
+  Plan plan = {std::move(bytes_), temporary_bytes, std::move(launches_), {}};
   for (const auto& [step, at] : steps_) {
     plan.hypers.push_back({static_cast<size_t>(step - operations.data()), at});
-    plan.needs_hyper |= RuleOf(step->rule) != Rule::kElements;
   }
   return plan;
 }

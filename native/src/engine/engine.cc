@@ -234,7 +234,8 @@ bool Engine::Admit(Device& device, const Order& order) {
   return true;
 }
 
-// The ticket of an order, which may be known from before; null for one that is not plain.
+// The ticket of an order, which may be known from before; null for one that is not plain. Of keys
+// on devices lists alone are.
 Ticket* Engine::TicketOf(Device& device, const Order& order) {
   // Both only grow: the sum tells whether either has.
   const uint64_t state = plan_changes_ + device.binding_changes;
@@ -242,6 +243,7 @@ Ticket* Engine::TicketOf(Device& device, const Order& order) {
   if (known != nullptr) return known;
   Ticket* const ticket = rounds_.NewTicket();
   if (!decoder_.Decode(device, order, ticket) ||
+      (ticket->device != kOnCpu && !Lists::IsList(*ticket)) ||
       !(order.is_disjoint || decoder_.IsDisjoint(*ticket))) {
     rounds_.PutBack(ticket);
     return nullptr;

@@ -9,22 +9,9 @@ namespace {
 // How many parts a list has at least: a key of the CPU is as fast by itself.
 size_t FewestParts(const Ticket& ticket) { return ticket.device == kOnCpu ? 4 : 2; }
 
-// Whether a ticket pushes keys and then pulls the same ones.
-bool IsList(const Ticket& ticket) {
-  const std::vector<Part>& parts = ticket.parts;
-  const size_t count = parts.size() / 2;
-  if (parts.size() < FewestParts(ticket) || parts.size() != 2 * count) return false;
-  for (size_t i = 0; i < count; ++i) {
-    const Part& push = parts[i];
-    const Part& pull = parts[count + i];
-    if (!push.is_push || pull.is_push || pull.is_view || pull.key != push.key) return false;
-  }
-  return true;
-}
-
 bool IsOf(const Ticket& ticket, const List& list) {
   const auto is_same = [](KeyId key, const Part& part) { return key == part.key; };
-  return IsList(ticket) && ticket.parts.size() == 2 * list.keys.size() &&
+  return Lists::IsList(ticket) && ticket.parts.size() == 2 * list.keys.size() &&
          std::equal(list.keys.begin(), list.keys.end(), ticket.parts.begin(), is_same);
 }
 
@@ -35,6 +22,18 @@ void AddTensors(const Ticket& ticket, const Part& part, std::vector<Pointer>* to
 }
 
 }  // namespace
+
+bool Lists::IsList(const Ticket& ticket) {
+  const std::vector<Part>& parts = ticket.parts;
+  const size_t count = parts.size() / 2;
+  if (parts.size() < FewestParts(ticket) || parts.size() != 2 * count) return false;
+  for (size_t i = 0; i < count; ++i) {
+    const Part& push = parts[i];
+    const Part& pull = parts[count + i];
+    if (!push.is_push || pull.is_push || pull.is_view || pull.key != push.key) return false;
+  }
+  return true;
+}
 
 List* Lists::Enqueue(Ticket* ticket) {
   List* const list = Take(ticket);

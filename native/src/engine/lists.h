@@ -55,6 +55,8 @@ class Lists {
  public:
   explicit Lists(Rounds* rounds) : rounds_(rounds) {}
 
+  // Whether a ticket pushes keys and then pulls the same ones.
+  static bool IsList(const Ticket& ticket);
   // Whether a ticket may go with its list.
   bool MayTake(Ticket* ticket) { return ListFor(ticket) != nullptr; }
   // Opens a ticket that may go with its list, and enqueues any other. Returns the list if no live
