@@ -56,7 +56,7 @@ export class TensorView extends Tensor {
    */
   elements(): Tensor {
     if (this.isReleased)
-      throw this.#error('expected a view that is held, but release() or close() has ended it');
+      throw this.#error('expected a view that is held, but it was released, by release() or close()');
     return this.#elements;
   }
 
