@@ -110,8 +110,11 @@ async function runtime() {
   };
   // A second stack for each of the emulator's threads would take most of the time.
   const usual = ':detect_stack_use_after_return=0';
-  const parts = ['calls', 'decoding', 'programs', 'prepared', 'ends', 'broadcasts', 'plain', 'fit'];
-  await both('runtime of CUDA', targets, commandOf(parts, usual));
+  const threads = ['calls', 'programs', 'prepared', 'ends', 'broadcasts'];
+  const parts = { thread: threads, address: [...threads, 'decoding', 'plain', 'fit'] };
+  await both('runtime of CUDA', targets, (name, folder) =>
+    commandOf(parts[name], usual)(name, folder),
+  );
   // What lies on a device that is lost cannot be given back.
   const lost = commandOf(['faults'], `${usual}:detect_leaks=0`);
   await both('faults of CUDA', targets, lost);

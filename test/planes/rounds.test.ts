@@ -7,7 +7,7 @@ import { planOf, versionsOf } from './rounds.js';
 const groups = ['dist_sync', 'dist_device_sync'].flatMap((type) =>
   [2, 3, 4, 8].map((devices) => ({ type, devices })),
 );
-const schedulesEach = 125;
+const schedulesEach = 50;
 const limitMs = 300_000;
 
 for (const { type, devices } of groups) {
