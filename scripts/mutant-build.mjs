@@ -23,8 +23,8 @@ const isAddon = (target) => target === 'tensorkv';
 
 /** The libraries of objects that a target is made of, beside the kernels and its own. */
 function librariesOf(target) {
-  const cuda = ['cuda_runtime', 'cuda_plans', 'cuda_fatbin'];
-  if (isAddon(target)) return ['engine', ...cuda];
+  const cuda = ['cuda_runtime', 'cuda_plans'];
+  if (isAddon(target)) return ['engine', ...cuda, 'cuda_fatbin']; // Tests have one of their own.
   if (target === 'tensorkv_cuda_runtime_tests') return cuda;
   return target === 'tensorkv_engine_tests' ? ['engine', 'engine_tests'] : ['engine'];
 }

@@ -5,7 +5,7 @@ const faults = [
     name: 'hyper-parameters that stay the same',
     file: 'runtime_prepared.cc',
     parts: ['prepared'],
-    changes: [['      changed.push_back({at, row.size_bytes()});\n', '']],
+    changes: [['      changed.push_back({at, sizeof(whole)});\n', '']],
   },
   {
     name: 'a device that does not wait',

@@ -56,7 +56,9 @@ export class TensorView extends Tensor {
    */
   elements(): Tensor {
     if (this.isReleased)
-      throw this.#error('expected a view that is held, but it was released, by release() or close()');
+      throw this.#error(
+        'expected a view that is held, but it was released, by release() or close()',
+      );
     return this.#elements;
   }
 
