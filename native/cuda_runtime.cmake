@@ -11,6 +11,7 @@ set(RUNTIME_FILES src/cuda/driver.cc src/cuda/engine_remote.cc src/cuda/fit.cc s
     src/cuda/runtime_run.cc src/cuda/runtime_streams.cc)
 add_library(cuda_runtime OBJECT ${RUNTIME_FILES})
 target_compile_options(cuda_runtime PRIVATE ${HARDENED})
+use_common_headers(cuda_runtime)
 list(APPEND CUDA_LIBRARIES cuda_runtime ${CMAKE_DL_LIBS})
 
 # Where there is a cuda.h, our declarations of the driver are compared with it.
@@ -41,4 +42,5 @@ if(TENSORKV_TESTS)
   file(GLOB RUNTIME_TEST_FILES CONFIGURE_DEPENDS test/cuda/runtime/*.cc)
   add_executable(tensorkv_cuda_runtime_tests ${RUNTIME_TEST_FILES})
   target_include_directories(tensorkv_cuda_runtime_tests PRIVATE src test)
+  use_common_headers(tensorkv_stand_in tensorkv_cuda_runtime_tests)
 endif()
