@@ -97,7 +97,8 @@ function waiting(
 function readAll(port: MessagePort, hear: (batch: readonly FromCoordinator[]) => void): boolean {
   for (let count = 0; ; count++) {
     const next = receiveMessageOnPort(port) as
-      { readonly message: readonly FromCoordinator[] } | undefined;
+      | { readonly message: readonly FromCoordinator[] }
+      | undefined;
     if (next === undefined) return count > 0;
     hear(next.message);
   }

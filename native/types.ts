@@ -10,7 +10,11 @@ export type DenseArray = TensorData;
 
 /** Arrays that kernels move without a look at what is in them. */
 export type AnyTypedArray =
-  DenseArray | Uint8ClampedArray | Int16Array | Uint32Array | BigUint64Array;
+  | DenseArray
+  | Uint8ClampedArray
+  | Int16Array
+  | Uint32Array
+  | BigUint64Array;
 
 /**
  * What one step of an optimizer works on. C is float32 for half types, else the dtype. `Also`: what

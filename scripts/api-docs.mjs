@@ -4,7 +4,7 @@
 //   node scripts/api-docs.mjs --check   fails where docs/api.md is not what would be written
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
-import { format, resolveConfig } from 'prettier';
+import { format } from 'oxfmt';
 
 const root = join(import.meta.dirname, '..');
 const page = join(root, 'docs', 'api.md');
@@ -68,8 +68,8 @@ function codeFrom(lines, at) {
   }
   return code
     .join('\n')
-    .replace(/^export (?:declare )?/, '')
-    .replaceAll(/import\('[^']*'\)\./g, '');
+    .replace(/^export (?:declare (?!const))?/, '')
+    .replaceAll(/import\("[^"]*"\)\./g, '');
 }
 
 function sectionOf(exported) {
@@ -120,8 +120,9 @@ const text = [
   '## Schedules\n',
   ...recipesIn('core/schedules'),
 ].join('\n');
-const options = { ...(await resolveConfig(page)), parser: 'markdown' };
-const written = await format(text, options);
+const style = JSON.parse(readFileSync(join(root, '.oxfmtrc.json'), 'utf8'));
+const { code: written, errors } = await format(page, text, style);
+if (errors.length > 0) throw new Error(errors[0].message);
 
 if (!process.argv.includes('--check')) {
   writeFileSync(page, written);

@@ -5,6 +5,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 
@@ -19,7 +20,7 @@ const checks = {
   text: script('check-text.mjs'),
   rows: script('rows-without-tests.mjs'),
   api: [...script('api-docs.mjs'), '--check'],
-  format: ['prettier', '--log-level', 'warn', '--check', '.'],
+  format: ['oxfmt', '--check', '.'],
   'native-format': ['clang-format', '--dry-run', '-Werror', ...nativeFiles()],
   package: script('check-package.mjs'),
 };
@@ -57,13 +58,13 @@ const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(chec
 const unknown = names.find((name) => !Object.hasOwn(checks, name));
 if (unknown) throw new Error(`no check ${unknown}: there are ${Object.keys(checks).join(', ')}`);
 const failed = [];
-async function runAll(some) {
-  for (const name of some) if (!(await run(name))) failed.push(name);
+const left = [...names];
+async function runAll() {
+  for (let next = left.shift(); next !== undefined; next = left.shift()) {
+    if (!(await run(next))) failed.push(next);
+  }
 }
-// Prettier has one core busy for as long as all others take.
-const [longest, others] = [true, false].map((isLongest) =>
-  names.filter((name) => (name === 'format') === isLongest),
-);
-await Promise.all([runAll(longest), runAll(others)]);
+// One a core, the longest first.
+await Promise.all(Array.from({ length: availableParallelism() }, runAll));
 if (failed.length > 0) console.log(`failed: ${failed.join(', ')}`);
 process.exitCode = failed.length > 0 ? 1 : 0;

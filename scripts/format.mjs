@@ -21,7 +21,5 @@ const named = process.argv.slice(2);
 const native = readdirSync(join(root, 'native'), { recursive: true }).filter(isNative);
 const cpp = named.length > 0 ? named.filter(isNative) : native.map((file) => join('native', file));
 const others = named.length > 0 ? named.filter((file) => !isNative(file)) : ['.'];
-if (others.length > 0) {
-  run('prettier', '--log-level', 'warn', '--ignore-unknown', '--write', ...others);
-}
+if (others.length > 0) run('oxfmt', '--no-error-on-unmatched-pattern', ...others);
 if (cpp.length > 0) run('clang-format', '-i', ...cpp);

@@ -13,7 +13,9 @@ export type Keys = Key | readonly Key[];
 
 /** Tensors of a call: one or a list for one key; a list with one or a list for each of many keys. */
 export type Tensors =
-  AnyTensor | readonly AnyTensor[] | readonly (AnyTensor | readonly AnyTensor[])[];
+  | AnyTensor
+  | readonly AnyTensor[]
+  | readonly (AnyTensor | readonly AnyTensor[])[];
 
 /** Values of a push: as `Tensors`, and row-sparse ones. */
 export type Values = Value | readonly Value[] | readonly (Value | readonly Value[])[];

@@ -1,6 +1,5 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { format, resolveConfig } from 'prettier';
 import { figuresOf } from './catalogue.js';
 import { withFigures } from './document.js';
 import { readResults } from './results.js';
@@ -17,5 +16,4 @@ mkdirSync(chartsFolder, { recursive: true });
 for (const figure of figures) {
   writeFileSync(join(chartsFolder, `${figure.name}.svg`), await svgOf(figure));
 }
-const text = withFigures(readFileSync(page, 'utf8'), figures);
-writeFileSync(page, await format(text, { ...(await resolveConfig(page)), parser: 'markdown' }));
+writeFileSync(page, withFigures(readFileSync(page, 'utf8'), figures));

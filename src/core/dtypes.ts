@@ -2,11 +2,23 @@ import { KVStoreError, show } from './errors.js';
 
 /** The element types of the store, by their names in NumPy and MXNet. */
 export type DType =
-  'float32' | 'float64' | 'float16' | 'bfloat16' | 'int8' | 'uint8' | 'int32' | 'int64';
+  | 'float32'
+  | 'float64'
+  | 'float16'
+  | 'bfloat16'
+  | 'int8'
+  | 'uint8'
+  | 'int32'
+  | 'int64';
 
 /** Typed arrays of numbers that hold tensors; of the half types they hold the bits. */
 export type NumberData =
-  Float32Array | Float64Array | Uint16Array | Int8Array | Uint8Array | Int32Array;
+  | Float32Array
+  | Float64Array
+  | Uint16Array
+  | Int8Array
+  | Uint8Array
+  | Int32Array;
 
 /** Typed arrays that hold tensors: int64 is held as bigints. */
 export type TensorData = NumberData | BigInt64Array;

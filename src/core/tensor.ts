@@ -26,7 +26,8 @@ export interface TensorHandle {
 
 /** Numbers to make a tensor of: flat, or nested to the depth of its shape. Bigints are for int64. */
 export type NestedNumbers<Element extends Scalar = number> =
-  Element | readonly NestedNumbers<Element>[];
+  | Element
+  | readonly NestedNumbers<Element>[];
 
 /** What an element of `Data` is in JavaScript. */
 type ElementOf<Data extends TensorData> = Data extends BigInt64Array ? bigint : number;
