@@ -10,21 +10,25 @@ const faults = [
   {
     name: 'a device that does not wait',
     file: 'runtime_streams.cc',
+    parts: ['calls'],
     changes: [['TheDriver().StreamWaitEvent(stream.handle, event, 0)', 'kSuccess']],
   },
   {
     name: 'readers that are written over',
     file: 'runtime_streams.cc',
+    parts: ['programs'],
     changes: [['  for (const Point& reader : allocation.readers) WaitFor(stream, reader);\n', '']],
   },
   {
     name: 'memory given back too early',
     file: 'runtime_allocations.cc',
+    parts: ['programs'],
     changes: [['    for (const Point& user : users) WaitFor(*device.releases, user);\n', '']],
   },
   {
     name: 'pinned memory used again too early',
     file: 'runtime_lane.cc',
+    parts: ['calls'],
     changes: [['Retire(stream_->issued + 1, std::move(block));', 'Retire(0, std::move(block));']],
   },
   {

@@ -13,6 +13,8 @@ import { Tally } from './tally.mjs';
 /** A program that hangs notices it by itself; this is for one that goes on for ever. */
 const mostLimitMs = 5 * 60_000;
 const operations = 100_000;
+/** Programs this short are never as long without an event, unless they hang. */
+const watchdogTurns = 300;
 
 /** What native/test/watchdog.h ends a program with. */
 const hungStatus = 67;
@@ -63,7 +65,12 @@ const tally = new Tally();
 const targets = Object.values(programs).map(({ target }) => target);
 const folder = build('thread', [...targets, 'tensorkv_stand_in']);
 const standIn = join(folder, 'build', 'Release', 'tensorkv_stand_in.so');
-const env = { ...options('thread'), TENSORKV_CUDA_DRIVER: standIn, TENSORKV_NCCL: standIn };
+const env = {
+  ...options('thread'),
+  TENSORKV_CUDA_DRIVER: standIn,
+  TENSORKV_NCCL: standIn,
+  TENSORKV_WATCHDOG_TURNS: String(watchdogTurns),
+};
 const wanted = process.argv.slice(2);
 const chosen = mutants.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
 const left = [

@@ -12,13 +12,15 @@ namespace tensorkv::test {
 
 // Ends a program in which nothing has happened for long: a run that hangs says so, and soon. Its
 // patience is in turns of its own and not in time: who stops the program or slows it down, stops or
-// slows down this too.
+// slows down this too. TENSORKV_WATCHDOG_TURNS: how many, each of 10 ms or more.
 class Watchdog {
  public:
   static void Begin() {
-    std::thread([] {
+    const char* const given = std::getenv("TENSORKV_WATCHDOG_TURNS");
+    const int most = given == nullptr ? kMostTurns : std::atoi(given);
+    std::thread([most] {
       uint64_t seen = 0;
-      for (int turns = 0; turns < kMostTurns; ++turns) {
+      for (int turns = 0; turns < most; ++turns) {
         std::this_thread::sleep_for(std::chrono::milliseconds(10));
         const uint64_t now = events_.load(std::memory_order_relaxed);
         if (now != std::exchange(seen, now)) turns = 0;
