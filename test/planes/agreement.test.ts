@@ -9,7 +9,7 @@ interface Report {
   readonly problem?: string;
 }
 
-const programsEach = 2000;
+const programsEach = 1000;
 const limitMs = 600_000;
 
 /** Runs programs on a thread, which may block. */
