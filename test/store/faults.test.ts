@@ -191,7 +191,7 @@ for (const side of ['thread', 'engine', 'reference'] as const) {
     const [first, second] = [stores[0]!, stores[1]!];
     const length = 400_000;
     await Promise.all(stores.map((kv) => kv.init(0, zeros(length))));
-    for (let i = 1; i <= 10; i++) {
+    for (let i = 1; i <= 5; i++) {
       const open = [first.push(0, full(length, i)), first.pull(0)];
       for (let turn = 0; turn < 3; turn++) {
         await new Promise((resolve) => setImmediate(resolve));
