@@ -5,6 +5,7 @@
 import { cudaMutants } from './mutant-list-cuda.mjs';
 
 const engine = 'engine.cc';
+const work = 'engine_work.cc';
 const inbox = 'inbox.cc';
 const lists = 'lists.cc';
 const rounds = 'rounds.cc';
@@ -23,7 +24,7 @@ export const mutants = [
   },
   {
     name: 'acknowledge before apply',
-    file: engine,
+    file: work,
     changes: [
       ['  for (size_t i = 0; i < count; ++i) Finish(jobs[i]);\n', ''],
       [
@@ -120,7 +121,7 @@ export const mutants = [
   },
   {
     name: 'values written over',
-    file: engine,
+    file: work,
     changes: [['.overlaps = overlaps}', '.overlaps = false && overlaps}']],
     by: 'tests',
   },
@@ -151,7 +152,7 @@ export const mutants = [
   },
   {
     name: 'a chunk counted without the lock',
-    file: engine,
+    file: work,
     changes: [
       [
         '  Acquire(lock);\n  if (large.chunks.End()) {',
@@ -213,7 +214,7 @@ export const mutants = [
   },
   {
     name: 'nobody does what an effort leaves',
-    file: engine,
+    file: work,
     changes: [
       [
         'if (helps ? is_over && has_work()\n            : has_rounds_ || ((has_lists_ || has_chunks_) && is_uncalled_)) {',
@@ -242,7 +243,7 @@ export const mutants = [
   },
   {
     name: 'a list that ends before its jobs',
-    file: engine,
+    file: work,
     changes: [
       [
         '    RunJobs(large, begin);\n  }\n  Acquire(lock);',
@@ -253,13 +254,13 @@ export const mutants = [
   },
   {
     name: 'a list that nobody is called for',
-    file: engine,
+    file: work,
     changes: [['  is_uncalled_ = true;\n', '']],
     by: 'tests',
   },
   {
     name: 'a list that a device has refused',
-    file: engine,
+    file: work,
     changes: [
       [
         '    if (!RunRemote(*list, lineup)) return lists_.Spread(list);',

@@ -18,6 +18,8 @@ enum class Dtype : uint8_t {
 };
 
 constexpr size_t kDtypeCount = 8;
+constexpr size_t kDtypeBytes[kDtypeCount] = {4, 8, 2, 2, 1, 1, 4, 8};
+constexpr size_t BytesOf(Dtype dtype) { return kDtypeBytes[static_cast<size_t>(dtype)]; }
 
 // 16 bits of an IEEE binary16, and the upper 16 bits of an IEEE binary32. half.h converts them.
 struct Half {

@@ -2,9 +2,8 @@
 
 #include <dlfcn.h>
 
-#include <cstdlib>
-
 #include "fit.h"
+#include "library.h"
 
 namespace tensorkv::cuda {
 namespace {
@@ -25,11 +24,6 @@ struct Finder {
     return result == kSuccess ? found : nullptr;
   }
 };
-
-std::string LastError() {
-  const char* const error = dlerror();  // NOLINT(concurrency-mt-unsafe): glibc has one a thread.
-  return error == nullptr ? "the CUDA driver cannot be opened" : error;
-}
 
 std::string TooOld(const Finder& finder, const char* lacking) {
   int version = 0;
@@ -72,11 +66,8 @@ std::string Driver::NameOf(Result result) const {
 }
 
 std::string OpenDriver(Driver* driver) {
-  // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody here sets the environment.
-  const char* const named = std::getenv("TENSORKV_CUDA_DRIVER");
-  const char* const file = named != nullptr && *named != '\0' ? named : "libcuda.so.1";
-  void* const library = dlopen(file, RTLD_NOW | RTLD_LOCAL);
-  if (library == nullptr) return "no driver of NVIDIA was found: " + LastError();
+  const auto [library, file, error] = OpenLibrary("TENSORKV_CUDA_DRIVER", {"libcuda.so.1"});
+  if (library == nullptr) return "no driver of NVIDIA was found: " + error;
   Finder finder;
   finder.find12 = reinterpret_cast<Find12*>(dlsym(library, "cuGetProcAddress_v2"));
   finder.find11 = reinterpret_cast<Find11*>(dlsym(library, "cuGetProcAddress"));

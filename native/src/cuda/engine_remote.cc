@@ -1,7 +1,10 @@
 #include "engine_remote.h"
 
+#include <algorithm>
+#include <array>
 #include <exception>
 #include <initializer_list>
+#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -24,6 +27,10 @@ class Words {
  private:
   void AddHead(Code code, const engine::Plan& plan, size_t rule, size_t inputs, size_t outs,
                size_t slots, size_t hyper);
+  // Stored, master, scratch, average, rows.
+  void AddPlaces(std::array<const void*, 5> places) {
+    for (const void* const each : places) AddPlace(each);
+  }
   void AddPlace(const void* place) {
     if (place == nullptr) return Add({0, 0});
     const RemotePlace at(place);
@@ -52,13 +59,10 @@ void Words::AddRound(const Job& job, const engine::Plan& plan, std::span<const d
   const bool is_step = plan.access == engine::Access::kStep;
   if (is_step) {
     AddHead(Code::kStep, plan, plan.rule, job.inputs.size(), 0, plan.slots.size(), hyper.size());
-    for (const void* const each : {stored, static_cast<const void*>(plan.master)}) AddPlace(each);
-    AddPlace(nullptr);
-    AddPlace(plan.average);
-    AddPlace(nullptr);
+    AddPlaces({stored, plan.master, nullptr, plan.average, nullptr});
   } else {
     AddHead(Code::kSum, plan, 0, job.inputs.size(), 1, 0, 0);
-    for (int k = 0; k < 5; ++k) AddPlace(nullptr);
+    AddPlaces({});
   }
   for (const void* const each : job.inputs) AddPlace(each);
   if (is_step) {
@@ -69,27 +73,22 @@ void Words::AddRound(const Job& job, const engine::Plan& plan, std::span<const d
   }
   if (job.outs.empty()) return;
   AddHead(Code::kSum, plan, 0, 1, job.outs.size(), 0, 0);
-  for (int k = 0; k < 5; ++k) AddPlace(nullptr);
+  AddPlaces({});
   AddPlace(stored);
   for (const void* const each : job.outs) AddPlace(each);
 }
 
 class Rounds : public engine::RemoteRounds {
  public:
-  Rounds(Environment& environment, std::shared_ptr<Prepared> prepared,
-         std::span<const engine::Plan* const> plans)
-      : environment_(environment), prepared_(std::move(prepared)) {
-    for (const engine::Plan* const plan : plans) {
-      steps_.push_back(plan->access == engine::Access::kStep);
-    }
-  }
+  Rounds(Environment& environment, std::shared_ptr<Prepared> prepared)
+      : environment_(environment), prepared_(std::move(prepared)) {}
 
   bool Queue(std::span<const std::span<const double>> hyper) override {
     try {
       rows_.clear();
-      for (size_t k = 0; k < hyper.size(); ++k) {
-        if (steps_[k]) rows_.push_back(hyper[k]);
-      }
+      // A key without a step has none.
+      std::ranges::copy_if(hyper, std::back_inserter(rows_),
+                           [](const auto& row) { return !row.empty(); });
       return environment_.Run(*prepared_, rows_);
     } catch (const std::exception&) {
       return false;  // The coordinator meets it as well.
@@ -99,7 +98,6 @@ class Rounds : public engine::RemoteRounds {
  private:
   Environment& environment_;
   const std::shared_ptr<Prepared> prepared_;
-  std::vector<bool> steps_;  // of each key
   std::vector<std::span<const double>> rows_;
 };
 
@@ -114,7 +112,7 @@ class CudaRemote : public engine::Remote {
       Words words;
       for (size_t k = 0; k < jobs.size(); ++k) words.AddRound(jobs[k], *plans[k], hyper[k]);
       auto prepared = environment_.Prepare(plans[0]->device, words.words(), words.count());
-      return std::make_unique<Rounds>(environment_, std::move(prepared), plans);
+      return std::make_unique<Rounds>(environment_, std::move(prepared));
     } catch (const std::exception&) {
       return nullptr;
     }

@@ -1,7 +1,6 @@
 #include <dlfcn.h>
 
-#include <cstdlib>
-
+#include "library.h"
 #include "nccl_functions.h"
 
 namespace tensorkv::cuda {
@@ -20,22 +19,15 @@ std::string VersionOf(int version) {
 }  // namespace
 
 std::string OpenNccl(const Driver& driver, Nccl* nccl) {
-  // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody here sets the environment.
-  const char* const named = std::getenv("TENSORKV_NCCL");
-  const char* const file = named != nullptr && *named != '\0' ? named : "libnccl.so.2";
-  void* const library = dlopen(file, RTLD_NOW | RTLD_LOCAL);
-  if (library == nullptr) {
-    const char* const error = dlerror();  // NOLINT(concurrency-mt-unsafe)
-    return error == nullptr ? "NCCL cannot be opened" : error;
-  }
+  const auto [library, file, error] = OpenLibrary("TENSORKV_NCCL", {"libnccl.so.2"});
+  if (library == nullptr) return error;
   if (driver.is_stand_in && dlsym(library, "tensorkv_stand_in") == nullptr) {
     return "NCCL takes no driver that only stands in for a GPU's";
   }
 // NOLINTBEGIN(bugprone-macro-parentheses): types of arguments stand in none.
 #define TENSORKV_NCCL_RESOLVE(Name, Returned, arguments)                              \
   nccl->Name = reinterpret_cast<Returned(*) arguments>(dlsym(library, "nccl" #Name)); \
-  if (nccl->Name == nullptr)                                                          \
-    return std::string(file) + " is no NCCL that will do: it has no nccl" #Name;
+  if (nccl->Name == nullptr) return file + " is no NCCL that will do: it has no nccl" #Name;
   TENSORKV_NCCL_FUNCTIONS(TENSORKV_NCCL_RESOLVE)
 #undef TENSORKV_NCCL_RESOLVE
   // NOLINTEND(bugprone-macro-parentheses)

@@ -32,8 +32,6 @@ enum class Code : uint8_t {
 // Hyper-parameters of a step, the common ones among them: no rule has more.
 constexpr size_t kMostHyper = 32;
 
-constexpr size_t kDtypeBytes[kDtypeCount] = {4, 8, 2, 2, 1, 1, 4, 8};
-constexpr size_t BytesOf(Dtype dtype) { return kDtypeBytes[static_cast<size_t>(dtype)]; }
 constexpr bool IsHalf(Dtype dtype) { return dtype == Dtype::kFloat16 || dtype == Dtype::kBfloat16; }
 // What a dtype is computed in.
 constexpr Dtype ComputedIn(Dtype dtype) { return IsHalf(dtype) ? Dtype::kFloat32 : dtype; }

@@ -1,12 +1,11 @@
 // CUDA C++ to PTX, by NVRTC, which is opened when it is first needed.
 #include <dlfcn.h>
 
-#include <array>
-#include <cstdlib>
 #include <memory>
 #include <mutex>
 #include <type_traits>
 
+#include "library.h"
 #include "runtime.h"
 
 namespace tensorkv::cuda {
@@ -34,21 +33,10 @@ bool Resolve(void* library, const char* name, F* function) {
 
 Compiler OpenCompiler() {
   Compiler compiler = {};
-  // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody here sets the environment.
-  const char* const named = std::getenv("TENSORKV_NVRTC");
-  const bool is_named = named != nullptr && *named != '\0';
-  const std::array<const char*, 3> usual = {"libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so"};
-  const std::span<const char* const> files =
-      is_named ? std::span<const char* const>(&named, 1) : std::span<const char* const>(usual);
-  void* library = nullptr;
-  for (const char* const file : files) {
-    if (library == nullptr) library = dlopen(file, RTLD_NOW | RTLD_LOCAL);
-  }
-  if (library == nullptr) {
-    const char* const error = dlerror();  // NOLINT(concurrency-mt-unsafe)
-    compiler.missing = error == nullptr ? "NVRTC cannot be opened" : error;
-    return compiler;
-  }
+  const auto [library, file, error] =
+      OpenLibrary("TENSORKV_NVRTC", {"libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so"});
+  compiler.missing = error;
+  if (library == nullptr) return compiler;
   const bool is_whole = Resolve(library, "nvrtcCreateProgram", &compiler.create) &&
                         Resolve(library, "nvrtcCompileProgram", &compiler.compile) &&
                         Resolve(library, "nvrtcGetProgramLogSize", &compiler.log_size) &&

@@ -126,8 +126,7 @@ void OnNote(CUstream_st*, Result result, void* data) {
     note->second->Arrive("");
     return;
   }
-  Lose(device, "CUDA device " + std::to_string(device.number) +
-                   " is lost: its work failed with CUDA error " + std::to_string(result));
+  Lose(device, "its work failed with CUDA error " + std::to_string(result));
   note->second->Arrive(LostReason(device));
 }
 
@@ -193,15 +192,8 @@ void Issue::Use(Allocation& allocation, bool writes) {
 
 Point Issue::Finish() {
   is_finished_ = true;
-  Point point;
-  try {
-    point = Record(lane_.stream());
-  } catch (const Failure& failure) {
-    // Nobody could wait for this work.
-    Lose(lane_.device(),
-         "CUDA device " + std::to_string(lane_.device().number) + " is lost: " + failure.what());
-    RequireAlive(lane_.device());
-  }
+  Point point = RecordOrLose(lane_.stream());
+  if (point.stream == nullptr) RequireAlive(lane_.device());
   for (const Used& used : used_) MarkUse(used.allocation, point, used.writes);
   return point;
 }

@@ -30,17 +30,6 @@ bool MayReach(std::span<const Piece* const> pieces) {
   return true;
 }
 
-Point RecordOrLose(const std::shared_ptr<Stream>& stream) {
-  try {
-    return Record(stream);
-  } catch (const Failure& failure) {
-    // Nobody could wait for this work.
-    Device& device = *stream->device;
-    Lose(device, "CUDA device " + std::to_string(device.number) + " is lost: " + failure.what());
-    return {};
-  }
-}
-
 }  // namespace
 
 Broadcasts& Broadcasts::Get() {
@@ -224,8 +213,7 @@ bool Broadcasts::IsOver(const Communicator& communicator, std::vector<ncclComm*>
   if (late.empty() && !communicator.is_broken) return true;
   if (!late.empty() && lost == nullptr) return false;
   for (Device* const device : late) {
-    Lose(*device, "CUDA device " + std::to_string(device->number) +
-                      " is lost: a broadcast with CUDA device " + std::to_string(lost->number) +
+    Lose(*device, "a broadcast with CUDA device " + std::to_string(lost->number) +
                       ", which is lost, has not ended");
   }
   stuck->insert(stuck->end(), ranks.begin(), ranks.end());

@@ -98,8 +98,7 @@ bool Environment::Run(Prepared& prepared, std::span<const std::span<const double
   try {
     issue.Finish();
   } catch (const std::bad_alloc&) {
-    Lose(lane.device(), "CUDA device " + std::to_string(lane.device().number) +
-                            " is lost: this process had no memory to note what it does");
+    Lose(lane.device(), "this process had no memory to note what it does");
   }
   changed.clear();
   return true;

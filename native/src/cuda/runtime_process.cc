@@ -145,12 +145,14 @@ std::string LostReason(Device& device) {
   return device.lost;
 }
 
-void Lose(Device& device, const std::string& reason) {
+void Lose(Device& device, const std::string& cause) {
   std::set<std::shared_ptr<Note>> notes;
   std::string why;
   {
     const std::lock_guard lock(device.fate);
-    if (device.lost.empty()) device.lost = reason;
+    if (device.lost.empty()) {
+      device.lost = "CUDA device " + std::to_string(device.number) + " is lost: " + cause;
+    }
     why = device.lost;
     notes.swap(device.notes);
   }
@@ -168,7 +170,7 @@ void Check(Device& device, Result result, const char* call) {
   const std::string place = "CUDA device " + std::to_string(device.number);
   const std::string failed = std::string(call) + " failed with " + driver.NameOf(result);
   if (IsSticky(result)) {
-    Lose(device, place + " is lost: " + failed);
+    Lose(device, failed);
     RequireAlive(device);
   }
   const bool is_full = result == kOutOfMemory;

@@ -62,8 +62,7 @@ void QueueLaunches(Device& device, std::span<const cuda::Launch> launches, Addre
     const Result result = driver.LaunchKernel(functions[k], launch.blocks, 1, 1, launch.threads, 1,
                                               1, 0, stream, arguments, nullptr);
     if (k > 0 && result != kSuccess) {
-      Lose(device, "CUDA device " + std::to_string(device.number) + " is lost: launch " +
-                       std::to_string(k + 1) + " of " + std::to_string(launches.size()) +
+      Lose(device, "launch " + std::to_string(k + 1) + " of " + std::to_string(launches.size()) +
                        " failed with " + driver.NameOf(result));
       RequireAlive(device);
     }

@@ -155,8 +155,8 @@ class Current {
 
 // Why the device is lost; empty: it works.
 std::string LostReason(Device& device);
-// The device is lost for good: all notes of it arrive with the reason.
-void Lose(Device& device, const std::string& reason);
+// The device is lost for good, because of `cause`: all notes of it arrive with that.
+void Lose(Device& device, const std::string& cause);
 // Throws `peer_dead` where it is.
 void RequireAlive(Device& device);
 // Throws `peer_dead` where an allocation is gone, or its device lost. With the lock.
@@ -177,6 +177,9 @@ void WaitFor(Stream& stream, const Point& point);
 void WaitToUse(Stream& stream, const Allocation& allocation, bool writes);
 // Ends a piece of work: `stream` has done all up to here when this point is.
 Point Record(const std::shared_ptr<Stream>& stream);
+// The same; where that fails, nobody could wait for the work, and the device is lost: then the
+// point has no stream.
+Point RecordOrLose(const std::shared_ptr<Stream>& stream);
 void MarkUse(Allocation* allocation, const Point& point, bool writes);
 // Memory of a device; throws `memory_limit`. It comes before what is queued on `stream` later.
 Address Reserve(Device& device, Stream& stream, size_t bytes, Allocation::Kind* kind);

@@ -60,8 +60,7 @@ void WaitFor(Stream& stream, const Point& point) {
     // Whose fault it is, the other device says.
     const Result asked = TheDriver().EventQuery(event);
     if (IsSticky(asked)) {
-      Lose(other, "CUDA device " + std::to_string(other.number) +
-                      " is lost: its work failed with " + TheDriver().NameOf(asked));
+      Lose(other, "its work failed with " + TheDriver().NameOf(asked));
       return;
     }
   }
@@ -85,6 +84,15 @@ Point Record(const std::shared_ptr<Stream>& stream) {
   const Point point = {stream, ++stream->issued};
   Poll(*stream);
   return point;
+}
+
+Point RecordOrLose(const std::shared_ptr<Stream>& stream) {
+  try {
+    return Record(stream);
+  } catch (const Failure& failure) {
+    Lose(*stream->device, failure.what());
+    return {};
+  }
 }
 
 void MarkUse(Allocation* allocation, const Point& point, bool writes) {

@@ -124,20 +124,22 @@ class Engine : public Worksite, public std::enable_shared_from_this<Engine> {
     bool IsOver() const;
   };
 
-  Lock Enter();
   bool has_small_work() const { return has_rounds_ || has_lists_; }
   bool has_work() const { return has_small_work() || has_chunks_; }
   bool Linger(Device& device);
   void WaitShortly(Device& device, size_t bytes);
-  void NoteWork();
   void Stop(Lock& lock);
   bool HasOpen(Rank rank) const;
   bool Admit(Device& device, const Order& order);
   Ticket* TicketOf(Device& device, const Order& order);
   bool Release(const Device& device, const Order& order);
+
+  // engine_work.cc: what is done between a request and its answer.
+  Lock Enter();
   void Drain(Lock& lock, const Effort& effort);
   void CallHands(Lock& lock, bool helps);
   void CallPool(Lock& lock, unsigned helpers);
+  void NoteWork();
   bool TakeNext(Job* job);
   Work WorkOf(const Job& job, bool overlaps) const;
   bool OverlapOf(const Job& job) const;

@@ -57,11 +57,6 @@ struct Plan {
 // of the same tensors.
 bool AreAlike(const Plan& a, const Plan& b);
 
-inline size_t BytesOf(Dtype dtype) {
-  constexpr size_t kBytes[kDtypeCount] = {4, 8, 2, 2, 1, 1, 4, 8};
-  return kBytes[static_cast<size_t>(dtype)];
-}
-
 // One round, or one copy to outs, of a key.
 struct Work {
   const KernelTable* kernels;
