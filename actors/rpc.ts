@@ -8,7 +8,7 @@ import type { MessagePort, Worker } from 'node:worker_threads';
  * data.
  */
 
-// The module is CommonJS and exports the function itself; its types describe an ES module.
+// To TypeScript this is CommonJS; scripts/bundle.mjs takes the ES module, whose default is the function.
 const nodeEndpoint = adapter.default as unknown as (port: MessagePort | Worker) => Endpoint;
 
 /** Answers calls that come in on `port` with the methods of `api`. */

@@ -1,7 +1,7 @@
 # cmake -DNVCC=nvcc -DSOURCE=kernels.cu -DOUT=kernels.fatbin -DTARGETS=kernels_targets.h -DREQUIRED=ON
-#   "-DCODES=80;90" -P build_fatbin.cmake
-# Compiles the kernels for every GPU, or for those of CODES, and says what they were made for. A file without
-# bytes stands for none: then CUDA says why it is missing.
+#   -P build_fatbin.cmake
+# Compiles the kernels for every GPU, and says what they were made for. A file without bytes stands for none:
+# then CUDA says why it is missing.
 function(write_targets toolkit driver ptx codes)
   file(WRITE ${TARGETS} "#define TENSORKV_FATBIN_TOOLKIT ${toolkit}\n#define TENSORKV_FATBIN_DRIVER ${driver}\n"
        "#define TENSORKV_FATBIN_PTX ${ptx}\n#define TENSORKV_FATBIN_CODES ${codes}\n")
@@ -18,13 +18,11 @@ endif()
 # Instructions of each architecture are made from one intermediate code: that takes a third of the time.
 # Newer GPUs translate it themselves.
 set(PTX 75)
-if(NOT CODES)
-  set(CODES 75 80 86 90 100)
-endif()
+set(known_codes 75 80 86 90 100)
 execute_process(COMMAND ${NVCC} --list-gpu-code OUTPUT_VARIABLE known RESULT_VARIABLE result)
 set(targets compute_${PTX})
 set(codes "")
-foreach(code IN LISTS CODES)
+foreach(code IN LISTS known_codes)
   if(known MATCHES "sm_${code}[^0-9a-z]")
     list(APPEND targets sm_${code})
     list(APPEND codes ${code})

@@ -20,11 +20,9 @@ const tally = new Tally();
 const isReplay = process.env.TENSORKV_SEED !== undefined;
 const seed = Number(process.env.TENSORKV_SEED ?? randomInt(1, 2 ** 31));
 const limitMs = 60 * 60_000;
-/**
- * What the sanitize script looks for on the way, at five times the time: stacks of returned functions. Who
- * allocated what is asked of a replay: to note it takes a sixth of a run.
- */
-const quick = 'detect_stack_use_after_return=0:quarantine_size_mb=16';
+/** What the sanitize script looks for on the way, at five times the time: stacks of returned functions. */
+const quick = 'detect_stack_use_after_return=0:malloc_context_size=4:quarantine_size_mb=16';
+/** Who allocated what is asked of a replay: to note it takes a sixth of a run that allocates much. */
 const withoutStacks = ':malloc_context_size=1';
 /** One a core: a collector on all of them is in the way. */
 const node = ['node', '--single-threaded-gc'];
@@ -49,8 +47,7 @@ async function share(name, runs, start, say) {
 }
 
 function quickened(env) {
-  const stacks = isReplay ? '' : withoutStacks;
-  return { ...env, ASAN_OPTIONS: `${env.ASAN_OPTIONS}:${quick}${stacks}` };
+  return { ...env, ASAN_OPTIONS: `${env.ASAN_OPTIONS}:${quick}` };
 }
 
 function lastLine(output) {
@@ -66,6 +63,7 @@ async function orders(runs) {
   const kept = readdirSync(found).map((file) => join(found, file));
   const replay = run([program, ...kept], { env, timeoutMs: limitMs });
   tally.note(replay.passed, 'orders found before', `${kept.length} files`, replay.output);
+  if (!isReplay) env.ASAN_OPTIONS += withoutStacks;
   const start = (count, own) => {
     // A folder each: what another process finds is no input of this seed.
     const corpus = join(folder, `corpus-${own}`);

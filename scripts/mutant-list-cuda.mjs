@@ -80,8 +80,8 @@ const faults = [
     parts: ['faults'],
     changes: [
       [
-        '  for (Device* const device : late) {\n    Lose(',
-        '  for (Device* const device : late) {\n    if (false) Lose(',
+        '    for (Device* const device : late) {\n      Lose(',
+        '    for (Device* const device : late) {\n      if (false) Lose(',
       ],
     ],
   },

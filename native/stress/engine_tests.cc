@@ -14,10 +14,15 @@ int main(int count, char** arguments) {
   const tensorkv::KernelTable& kernels = *tensorkv::KernelsFor(tensorkv::Cpu::kBaseline);
   Watchdog::Begin();
   TestInbox();
+  Watchdog::Note();
   TestRounds(count > 1 ? static_cast<uint32_t>(std::strtoul(arguments[1], nullptr, 10)) : 2'000);
+  Watchdog::Note();
   TestDevices(kernels);
+  Watchdog::Note();
   TestEngine(kernels);
+  Watchdog::Note();
   TestRemote(kernels);
+  Watchdog::Note();
   TestThreads(kernels);
   return 0;
 }

@@ -211,10 +211,13 @@ bool Broadcasts::IsOver(const Communicator& communicator, std::vector<ncclComm*>
     if (!IsDone(communicator.last[rank])) late.push_back(&device);
   }
   if (late.empty() && !communicator.is_broken) return true;
-  if (!late.empty() && lost == nullptr) return false;
-  for (Device* const device : late) {
-    Lose(*device, "a broadcast with CUDA device " + std::to_string(lost->number) +
-                      ", which is lost, has not ended");
+  if (lost != nullptr) {
+    for (Device* const device : late) {
+      Lose(*device, "a broadcast with CUDA device " + std::to_string(lost->number) +
+                        ", which is lost, has not ended");
+    }
+  } else if (!late.empty()) {
+    return false;
   }
   stuck->insert(stuck->end(), ranks.begin(), ranks.end());
   return true;

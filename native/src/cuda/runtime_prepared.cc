@@ -50,6 +50,7 @@ bool Prepared::Take(std::span<const std::span<const double>> hyper) {
     std::array<double, kMostHyper> whole{};
     std::copy(row.begin(), row.end(), whole.begin());
     std::byte* const there = plan.table.data() + at;
+    // By their bits: 0 and -0 are others. NOLINTNEXTLINE(bugprone-suspicious-memory-comparison)
     if (std::memcmp(there, whole.data(), sizeof(whole)) != 0) {
       if (at == last_at) return false;
       std::memcpy(there, whole.data(), sizeof(whole));
@@ -89,6 +90,7 @@ bool Environment::Run(Prepared& prepared, std::span<const std::span<const double
   UseAll(issue, prepared.uses);
   CUstream_st* const stream = issue.stream().handle;
   for (const auto& part : changed) {
+    if (staged == nullptr) break;  // Nothing has changed.
     std::memcpy(staged, plan.table.data() + part.begin, part.bytes);
     issue.Check(driver.MemcpyHtoDAsync(prepared.memory + part.begin, staged, part.bytes, stream),
                 "cuMemcpyHtoDAsync");

@@ -18,6 +18,7 @@ class RemotePlace {
   RemotePlace(uint64_t id, uint64_t offset) : word_(kMark | id << kOffsetBits | offset) {}
   explicit RemotePlace(const void* place) : word_(reinterpret_cast<uint64_t>(place)) {}
 
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): nobody follows it.
   void* place() const { return reinterpret_cast<void*>(word_); }
   uint64_t id() const { return (word_ & ~kMark) >> kOffsetBits; }
   uint64_t offset() const { return word_ & kMostOffset; }

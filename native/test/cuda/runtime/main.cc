@@ -37,11 +37,16 @@ int main(int count, char** arguments) {
   const std::string reason = tensorkv::cuda::MissingReason();
   if (!reason.empty()) std::fprintf(stderr, "%s\n", reason.c_str());
   CHECK(reason.empty());
-  const auto runs = [&parts](const char* name) { return parts.empty() || parts.contains(name); };
+  const auto runs = [&parts](const char* name) {
+    Watchdog::Note();
+    return parts.empty() || parts.contains(name);
+  };
   if (runs("calls")) TestCalls();
   if (runs("decoding")) {
     TestDecoding();
+    Watchdog::Note();
     TestDecodingOfRows();
+    Watchdog::Note();
     TestDecodingOfWholeRules();
   }
   if (runs("programs")) TestPrograms(seed);
