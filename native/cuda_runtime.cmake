@@ -4,9 +4,9 @@ if(NOT CMAKE_SYSTEM_NAME STREQUAL "Linux" OR NOT CMAKE_SYSTEM_PROCESSOR MATCHES 
   return()
 endif()
 
-set(RUNTIME_FILES src/cuda/driver.cc src/cuda/engine_remote.cc src/cuda/fit.cc src/cuda/library.cc src/cuda/nccl.cc src/cuda/pinned.cc
-    src/cuda/runtime_allocations.cc src/cuda/runtime_compile.cc src/cuda/runtime_copies.cc src/cuda/runtime_decode.cc
-    src/cuda/runtime_decode_steps.cc src/cuda/runtime_handles.cc src/cuda/runtime_lane.cc
+set(RUNTIME_FILES src/cuda/driver.cc src/cuda/engine_remote.cc src/cuda/fit.cc src/cuda/library.cc src/cuda/nccl.cc
+    src/cuda/pinned.cc src/cuda/runtime_allocations.cc src/cuda/runtime_compile.cc src/cuda/runtime_copies.cc
+    src/cuda/runtime_decode.cc src/cuda/runtime_decode_steps.cc src/cuda/runtime_handles.cc src/cuda/runtime_lane.cc
     src/cuda/runtime_modules.cc src/cuda/runtime_nccl.cc src/cuda/runtime_prepared.cc src/cuda/runtime_process.cc
     src/cuda/runtime_run.cc src/cuda/runtime_streams.cc)
 add_library(cuda_runtime OBJECT ${RUNTIME_FILES})

@@ -5,9 +5,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { performance } from 'node:perf_hooks';
+import { oneEachCore } from './each-core.mjs';
 
 const root = join(import.meta.dirname, '..');
 const native = join(root, 'native');
@@ -58,16 +58,12 @@ const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(chec
 const unknown = names.find((name) => !Object.hasOwn(checks, name));
 if (unknown) throw new Error(`no check ${unknown}: there are ${Object.keys(checks).join(', ')}`);
 const failed = [];
-const left = [...names];
-async function runAll() {
-  for (let next = left.shift(); next !== undefined; next = left.shift()) {
-    if (!(await run(next))) failed.push(next);
-  }
-}
-// One a core. That of the package builds, and the others read what is built.
-const isLast = left.includes('package');
-if (isLast) left.splice(left.indexOf('package'), 1);
-await Promise.all(Array.from({ length: availableParallelism() }, runAll));
-if (isLast && !(await run('package'))) failed.push('package');
+const isBuilding = (name) => name === 'package';
+const check = (name) => async () => {
+  if (!(await run(name))) failed.push(name);
+};
+await oneEachCore(names.filter((name) => !isBuilding(name)).map(check));
+// It builds what the others read.
+await oneEachCore(names.filter(isBuilding).map(check));
 if (failed.length > 0) console.log(`failed: ${failed.join(', ')}`);
 process.exitCode = failed.length > 0 ? 1 : 0;

@@ -6,9 +6,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { availableParallelism, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { ensure } from './debian-tools.mjs';
+import { oneEachCore } from './each-core.mjs';
 import { Tally } from './tally.mjs';
 
 const root = join(import.meta.dirname, '..');
@@ -85,9 +86,5 @@ async function check(name, file, mutant) {
 ensure({ spin: ['spin'], gcc: ['gcc', 'libc6-dev'] });
 const all = readdirSync(folder).map((file) => basename(file, '.pml'));
 const tally = new Tally();
-const left = (process.argv.length > 2 ? process.argv.slice(2) : all).flatMap(checksOf);
-async function runAll() {
-  for (let next = left.shift(); next !== undefined; next = left.shift()) await next();
-}
-await Promise.all(Array.from({ length: availableParallelism() }, runAll));
+await oneEachCore((process.argv.length > 2 ? process.argv.slice(2) : all).flatMap(checksOf));
 tally.end();

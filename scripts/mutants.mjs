@@ -3,8 +3,8 @@
 //
 //   node scripts/mutants.mjs                 all of mutant-list.mjs
 //   node scripts/mutants.mjs 'torn copy'     some of them
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { oneEachCore } from './each-core.mjs';
 import { buildMutant } from './mutant-build.mjs';
 import { mutants } from './mutant-list.mjs';
 import { build, options, start } from './native-variants.mjs';
@@ -73,13 +73,9 @@ const env = {
 };
 const wanted = process.argv.slice(2);
 const chosen = mutants.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
-const left = [
+// Side by side: a mutant that hangs costs the others nothing.
+await oneEachCore([
   ...Object.keys(programs).map((by) => () => checkFaultless(by)),
   ...chosen.map((mutant) => () => check(mutant)),
-];
-async function runAll() {
-  for (let next = left.shift(); next !== undefined; next = left.shift()) await next();
-}
-// One a core: a mutant that hangs costs the others nothing.
-await Promise.all(Array.from({ length: availableParallelism() }, runAll));
+]);
 tally.end();

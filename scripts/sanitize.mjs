@@ -29,9 +29,9 @@ const schedules = 20_000;
 const groups = 6;
 
 /** Runs a program of each variant's build at once: they use one core each, for the most part. */
-async function both(what, target, commandOf) {
+async function both(what, targetsOf, commandOf) {
   const names = ['thread', 'address'];
-  const folders = names.map((name) => build(name, [target].flat()));
+  const folders = names.map((name) => build(name, targetsOf(name)));
   await Promise.all(
     names.map(async (name, i) => {
       const { command, env } = commandOf(name, folders[i]);
@@ -42,20 +42,16 @@ async function both(what, target, commandOf) {
 }
 
 /** What kernels compute does not depend on threads: under thread that is left out. */
-async function kernels() {
+function kernels() {
   const programs = {
     thread: ['tensorkv_engine_tests', String(schedules)],
     address: ['tensorkv_tests'],
   };
-  const each = Object.entries(programs);
-  const folders = each.map(([name, [target]]) => build(name, [target]));
-  await Promise.all(
-    each.map(async ([name, [target, ...args]], i) => {
-      const command = [join(folders[i], 'build', target), ...args];
-      const { passed, output } = await start(command, { env: options(name), timeoutMs: limitMs });
-      tally.note(passed, `kernels under ${name}`, output.trim().split('\n').at(-1), output);
-    }),
-  );
+  const targetsOf = (name) => [programs[name][0]];
+  return both('kernels', targetsOf, (name, folder) => {
+    const [target, ...args] = programs[name];
+    return { command: [join(folder, 'build', target), ...args], env: options(name) };
+  });
 }
 
 function cuda() {
@@ -85,7 +81,7 @@ function load(name, folder) {
 }
 
 async function addon() {
-  await both('addon in Node', 'tensorkv', load);
+  await both('addon in Node', () => ['tensorkv'], load);
   // A check that cannot fail is none: a race that is known has to be reported in the same run.
   const race = mutants.find(({ name }) => name === 'no lock');
   const { place, reason } = await buildMutant(build('thread', ['tensorkv']), 'tensorkv', race);
@@ -100,24 +96,23 @@ async function addon() {
 }
 
 async function runtime() {
-  const targets = ['tensorkv_cuda_runtime_tests', 'tensorkv_stand_in'];
-  const commandOf = (parts, asan) => (name, folder) => {
+  const targetsOf = () => ['tensorkv_cuda_runtime_tests', 'tensorkv_stand_in'];
+  const commandOf = (partsOf, asan) => (name, folder) => {
     const program = join(folder, 'build', 'tensorkv_cuda_runtime_tests');
     const standIn = join(folder, 'build', 'Release', 'tensorkv_stand_in.so');
     const env = { ...options(name), TENSORKV_CUDA_DRIVER: standIn, TENSORKV_NCCL: standIn };
     if (env.ASAN_OPTIONS !== undefined) env.ASAN_OPTIONS += asan;
-    return { command: [program, ...parts], env };
+    return { command: [program, ...partsOf(name)], env };
   };
   // A second stack for each of the emulator's threads would take most of the time.
   const usual = ':detect_stack_use_after_return=0';
   const threads = ['calls', 'programs', 'prepared', 'ends', 'broadcasts'];
   const parts = { thread: threads, address: [...threads, 'decoding', 'plain', 'fit'] };
-  await both('runtime of CUDA', targets, (name, folder) =>
-    commandOf(parts[name], usual)(name, folder),
-  );
+  const usually = (name) => parts[name];
+  await both('runtime of CUDA', targetsOf, commandOf(usually, usual));
   // What lies on a device that is lost cannot be given back.
-  const lost = commandOf(['faults'], `${usual}:detect_leaks=0`);
-  await both('faults of CUDA', targets, lost);
+  const lost = commandOf(() => ['faults'], `${usual}:detect_leaks=0`);
+  await both('faults of CUDA', targetsOf, lost);
 }
 
 /** What takes headers of CUDA, or is made of the kernels. */
